@@ -1,0 +1,28 @@
+"""The names of events: persisted and public, so never renamed. First Managed Agents', then our own."""
+
+USER_MESSAGE = "user.message"
+USER_INTERRUPT = "user.interrupt"
+AGENT_MESSAGE = "agent.message"
+AGENT_THINKING = "agent.thinking"
+CONTEXT_COMPACTED = "agent.thread_context_compacted"
+SESSION_RUNNING = "session.status_running"
+SESSION_IDLE = "session.status_idle"
+SESSION_RESCHEDULED = "session.status_rescheduled"
+SESSION_TERMINATED = "session.status_terminated"
+SESSION_ERROR = "session.error"
+SESSION_DELETED = "session.deleted"
+REQUEST_START = "span.model_request_start"
+REQUEST_END = "span.model_request_end"
+
+SESSION_EXPIRING = "session.expiring"
+SESSION_ARCHIVED = "session.archived"
+TASK_QUEUED = "task.queued"
+TASK_WAITING = "task.waiting"
+TASK_STOP_REQUESTED = "task.stop_requested"
+TASK_SUCCEEDED = "task.succeeded"
+TASK_FAILED = "task.failed"
+TASK_CANCELLED = "task.cancelled"
+
+#: Never stored: what a stream shows while Claude is speaking.
+EVENT_START = "event_start"
+EVENT_DELTA = "event_delta"

@@ -1,0 +1,16 @@
+"""Random, prefixed identifiers: they say what they name and tell nothing else."""
+
+import secrets
+
+WORKSPACE = "wrkspc"
+KEY = "key"
+SESSION = "sesn"
+TASK = "task"
+EVENT = "sevt"
+CALL = "call"
+REQUEST = "req"
+
+
+def new_id(prefix: str) -> str:
+    """`prefix_` and 128 random bits in hexadecimal."""
+    return f"{prefix}_{secrets.token_hex(16)}"

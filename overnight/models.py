@@ -1,0 +1,225 @@
+"""The tables. Every row belongs to a workspace; ids are random and prefixed; text from outside is JSON text."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from overnight.states import FINAL, UNFINISHED, ArchiveReason, Life, StopRequest, TaskStatus, WaitReason, one_of
+from overnight.store.json_text import JsonText
+
+DEFAULT_WORKSPACE = "wrkspc_default"
+DEFAULT_AGENT = "agent_default"
+OPEN = one_of("life", [Life.ACTIVE, Life.PAUSED])
+
+
+def count() -> Any:
+    """A number that only grows."""
+    return Field(default=0, sa_type=BigInteger)
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def json_text(default: Any = None) -> Any:
+    return Field(default=default, sa_type=JsonText)
+
+
+class Workspace(SQLModel, table=True):
+    __tablename__ = "workspaces"
+
+    id: str = Field(primary_key=True)
+    name: str
+    created_at: datetime
+
+
+class ApiKey(SQLModel, table=True):
+    """A key, of which only the hash is kept; `hint` is its last four characters."""
+
+    __tablename__ = "api_keys"
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    name: str
+    hash: str = Field(unique=True)
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Usage(SQLModel):
+    """Tokens and money; one nano-dollar is a billionth of a dollar, so that sums are exact."""
+
+    input_tokens: int = count()
+    output_tokens: int = count()
+    cache_write_tokens: int = count()
+    cache_read_tokens: int = count()
+    cost_nanousd: int | None = count()  # null: a model without a listed price was used
+
+
+class Session(Usage, table=True):
+    __tablename__ = "sessions"
+    __table_args__ = (
+        CheckConstraint(one_of("life", Life), name="session_life"),
+        CheckConstraint(f"archive_reason IS NULL OR {one_of('archive_reason', ArchiveReason)}", name="session_reason"),
+        CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name="session_lease"),
+        CheckConstraint("life <> 'archived' OR archived_at IS NOT NULL", name="session_archived"),
+        partial_index("session_due", "wake_at", where="wake_at IS NOT NULL"),
+        partial_index("session_leases", "lease_owner", where="lease_owner IS NOT NULL"),
+        partial_index(
+            "session_context", "workspace_id", "context_key", where=f"context_key IS NOT NULL AND {OPEN}", unique=True
+        ),
+        Index("session_listing", "workspace_id", "created_at", "id"),
+        partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
+    )
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    life: str = Life.ACTIVE.value
+    archive_reason: str | None = None
+    title: str | None = None
+    labels: dict[str, str] = json_text()  # "metadata" on the wire: the name is taken by SQLModel
+    context_key: str | None = None
+    user_id: str | None = None
+    model: str
+    system: str | None = json_text()
+    max_tokens: int
+    # the right to work
+    lease_owner: str | None = None
+    lease_token: int = count()
+    lease_expires_at: datetime | None = None
+    # attention: `inbox` counts submissions, `wakes` the wake-ups sent since the last owner came
+    inbox: int = count()
+    wake_at: datetime | None = None
+    wakes: int = 0
+    # the ends of its two records, and from where on the ledger is sent to Claude
+    event_seq: int = count()
+    ledger_seq: int = count()
+    context_from: int = count()
+    context_cut: int = count()
+    # expiry
+    idle_since: datetime | None = None
+    notified_at: datetime | None = None
+    summary_attempts: int = 0
+    summary: str | None = json_text()
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+
+
+class Task(Usage, table=True):
+    __tablename__ = "tasks"
+    __table_args__ = (
+        CheckConstraint(one_of("status", TaskStatus), name="task_status"),
+        CheckConstraint(f"wait_reason IS NULL OR {one_of('wait_reason', WaitReason)}", name="task_reason"),
+        CheckConstraint(f"stop_request IS NULL OR {one_of('stop_request', StopRequest)}", name="task_stop"),
+        CheckConstraint("(status = 'waiting') = (wait_reason IS NOT NULL)", name="task_waiting"),
+        CheckConstraint(f"({one_of('status', sorted(FINAL))}) = (finished_at IS NOT NULL)", name="task_final"),
+        UniqueConstraint("session_id", "seq", name="task_order"),
+        partial_index("task_unfinished", "session_id", "seq", where=one_of("status", sorted(UNFINISHED))),
+        partial_index("task_stops", "id", where="stop_request IS NOT NULL AND status = 'running'"),
+        Index("task_listing", "workspace_id", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    session_id: str
+    seq: int = Field(sa_type=BigInteger)  # the session's inbox when it was accepted: the order of work
+    status: str = TaskStatus.QUEUED.value
+    wait_reason: str | None = None
+    due_at: datetime | None = None
+    stop_request: str | None = None
+    content: list[dict[str, Any]] = json_text()
+    labels: dict[str, str] = json_text()
+    user_id: str | None = None
+    output: str | None = json_text()
+    error: dict[str, Any] | None = json_text()
+    stop_reason: str | None = None
+    attempts: int = 0  # failed tries of the step at hand
+    retry_since: datetime | None = None
+    steps: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    updated_at: datetime
+
+
+class Message(SQLModel, table=True):
+    """One row of a session's ledger: a message verbatim as sent to or received from Claude."""
+
+    __tablename__ = "messages"
+    __table_args__ = (CheckConstraint("role IN ('user', 'assistant')", name="message_role"),)
+
+    session_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    workspace_id: str
+    task_id: str
+    role: str
+    content: list[dict[str, Any]] = json_text()
+    model: str | None = None
+    message_id: str | None = None
+    stop_reason: str | None = None
+    created_at: datetime
+
+
+class Event(SQLModel, table=True):
+    """One row of a session's outward record; `payload` is what its type adds to id, type and time."""
+
+    __tablename__ = "events"
+
+    session_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    id: str
+    workspace_id: str
+    task_id: str | None = None
+    type: str
+    payload: dict[str, Any] = json_text()
+    created_at: datetime
+
+
+class ModelCall(Usage, table=True):
+    """One request to Claude that was paid for, whether or not its reply was kept."""
+
+    __tablename__ = "model_calls"
+    __table_args__ = (Index("call_session", "session_id"),)
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    session_id: str
+    task_id: str | None = None
+    purpose: str  # step | summary
+    outcome: str  # kept | discarded
+    model: str
+    message_id: str | None = None
+    duration_ms: int
+    created_at: datetime
+
+
+class Idempotency(SQLModel, table=True):
+    """What a POST with this key answered; `fingerprint` is the hash of its path and body."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("idempotency_age", "created_at"),)
+
+    workspace_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    status: int
+    body: dict[str, Any] = json_text()
+    created_at: datetime
+
+
+class Node(SQLModel, table=True):
+    """A process that reported itself: a worker at each renewal of its leases, the beat at each sweep."""
+
+    __tablename__ = "nodes"
+
+    name: str = Field(primary_key=True)
+    role: str
+    incarnation: str
+    slots: int
+    version: str
+    started_at: datetime
+    seen_at: datetime

@@ -1,0 +1,75 @@
+"""Settings, read once from the environment (or `.env`) and passed in. Times are seconds where the name says no other."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ANTHROPIC_URL = "https://api.anthropic.com"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="OVERNIGHT_", env_file=".env", extra="ignore")
+
+    # Where things are. Empty means the embedded one in the data directory.
+    data_dir: Path = Path(".overnight")
+    database_url: str = ""
+    redis_url: str = ""
+
+    # Claude. Without a key the simulator answers, and everything says so.
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str = ""
+    model: str = "claude-sonnet-5-5"
+    summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
+    max_tokens: int = Field(default=16_000, ge=1)
+    read_timeout: float = 120.0  # between two bytes of a stream: Claude sends pings meanwhile
+
+    # The API
+    host: str = "127.0.0.1"
+    port: int = 8000
+    api_key: SecretStr | None = None
+    max_body_bytes: int = 4_194_304
+    key_cache: float = 5.0  # a revoked key works at most this long
+    keep_alive: float = 15.0
+    poll_interval: float = 1.0  # how often streams and waits look into SQL when Redis is silent
+
+    # The worker
+    concurrency: int = 100
+    lease_ttl: float = 30.0
+    slice_seconds: float = 60.0
+    drain_seconds: float = 5.0
+    retry_base: float = 1.0
+    retry_cap: float = 300.0
+    retry_after_cap: float = 900.0
+    max_retry_age: float = 86_400.0
+    shutdown_grace: float = 10.0
+
+    # Sessions. Zero switches a limit off.
+    idle_ttl: float = 7 * 86_400.0
+    max_age: float = 0.0
+    expiry_notice: float = 3_600.0
+    summary_attempts: int = 3
+    retention_days: float = 0.0
+
+    # Flower
+    flower_port: int = 5555
+    flower_basic_auth: SecretStr | None = None
+
+    log_level: str = "INFO"
+
+    @field_validator("database_url")
+    @classmethod
+    def name_the_driver(cls, url: str) -> str:
+        """`postgres://` and `postgresql://` mean psycopg, the one driver that is installed."""
+        scheme, separator, rest = url.partition("://")
+        return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
+
+    @cached_property
+    def sql_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'overnight.db'}"
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a stand-in for Claude answers: no key and no address of one's own."""
+        return self.anthropic_api_key is None and not self.anthropic_base_url

@@ -1,0 +1,87 @@
+"""The states of tasks and sessions and their legal moves. Guards, CHECK constraints and diagrams derive from here."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+
+class TaskStatus(StrEnum):
+    QUEUED = "queued"  # ends when a worker that owns the session begins it, or it is cancelled
+    RUNNING = "running"  # ends with its outcome; survives the death of its worker
+    WAITING = "waiting"  # ends when its due time passes or somebody answers
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # may be queued again by a retry
+    CANCELLED = "cancelled"
+
+
+class WaitReason(StrEnum):
+    RETRY = "retry"
+    RATE_LIMIT = "rate_limit"
+    APPROVAL = "approval"
+    TOOL_RESULT = "tool_result"
+    BATCH = "batch"
+    TIMER = "timer"
+    BUDGET = "budget"
+    PAUSED = "paused"
+    SCHEDULED = "scheduled"
+
+
+class StopRequest(StrEnum):
+    """Who asked a running task to stop: its owner for good, or a user who goes on with the conversation."""
+
+    CANCEL = "cancel"
+    INTERRUPT = "interrupt"
+
+
+class Life(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+    DELETED = "deleted"  # invisible at once; its rows go with the next purge
+
+
+class ArchiveReason(StrEnum):
+    IDLE = "idle"
+    MAX_AGE = "max_age"
+    TOO_LONG = "too_long"
+    USER = "user"
+
+
+TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.QUEUED: frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLED}),
+    TaskStatus.RUNNING: frozenset(
+        {TaskStatus.WAITING, TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED},
+    ),
+    TaskStatus.WAITING: frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLED}),
+    TaskStatus.SUCCEEDED: frozenset(),
+    TaskStatus.FAILED: frozenset({TaskStatus.QUEUED}),
+    TaskStatus.CANCELLED: frozenset(),
+}
+
+LIFE_MOVES: dict[Life, frozenset[Life]] = {
+    Life.ACTIVE: frozenset({Life.PAUSED, Life.ARCHIVED, Life.DELETED}),
+    Life.PAUSED: frozenset({Life.ACTIVE, Life.ARCHIVED, Life.DELETED}),
+    Life.ARCHIVED: frozenset({Life.ACTIVE, Life.DELETED}),
+    Life.DELETED: frozenset(),
+}
+
+S = TypeVar("S", bound=StrEnum)
+
+FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+UNFINISHED = frozenset(TaskStatus) - FINAL
+
+
+def sources(moves: Mapping[S, frozenset[S]], target: S) -> list[S]:
+    """The states from which `target` may be entered, in the order the table names them."""
+    return [state for state, targets in moves.items() if target in targets]
+
+
+def one_of(column: str, values: Iterable[StrEnum]) -> str:
+    """A CHECK expression: the column holds one of these states."""
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+def diagram(moves: Mapping[S, frozenset[S]]) -> str:
+    """The moves as a mermaid state diagram, one edge a line."""
+    edges = [f"    {state} --> {target}" for state, targets in moves.items() for target in sorted(targets)]
+    return "\n".join(["stateDiagram-v2", *edges])

@@ -1,0 +1,71 @@
+"""Every request to Claude that cost something: one row, and its share in the sums of its task and session."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from overnight.ids import CALL, new_id
+from overnight.models import ModelCall, Task, Usage
+from overnight.pricing import Tokens, cost_nanousd
+from overnight.store.leases import Lease, Stamp
+
+INSERT = insert(ModelCall)
+COUNTED = tuple(Usage.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to Claude. `discarded`: its reply was cut, refused or stopped, and paid for all the same."""
+
+    model: str
+    tokens: Tokens
+    duration_ms: int
+    message_id: str | None = None
+    purpose: str = "step"
+    outcome: str = "kept"
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        """By the names of `Usage`."""
+        return {
+            "input_tokens": self.tokens.input_tokens,
+            "output_tokens": self.tokens.output_tokens,
+            "cache_write_tokens": self.tokens.cache_write_tokens + self.tokens.cache_write_1h_tokens,
+            "cache_read_tokens": self.tokens.cache_read_tokens,
+            "cost_nanousd": cost_nanousd(self.model, self.tokens),
+        }
+
+
+def added(call: Call | None) -> dict[str, int | None]:
+    """What the session's sums grow by."""
+    counts = call.counts if call else dict.fromkeys(COUNTED, 0)
+    return {f"add_{name}": amount for name, amount in counts.items()}
+
+
+def totals(task: Task, call: Call | None) -> dict[str, int | None]:
+    """The task's sums after the call; a cost that is unknown once stays unknown."""
+    if call is None:
+        return {}
+    return {name: _sum(getattr(task, name), amount) for name, amount in call.counts.items()}
+
+
+def record(connection: Connection, lease: Lease, stamp: Stamp, task_id: str | None, call: Call) -> None:
+    row: dict[str, Any] = {
+        "id": new_id(CALL),
+        "workspace_id": lease.workspace_id,
+        "session_id": lease.session_id,
+        "task_id": task_id,
+        "purpose": call.purpose,
+        "outcome": call.outcome,
+        "model": call.model,
+        "message_id": call.message_id,
+        "duration_ms": call.duration_ms,
+        "created_at": stamp.now,
+        **call.counts,
+    }
+    connection.execute(INSERT, row)
+
+
+def _sum(before: int | None, amount: int | None) -> int | None:
+    return None if before is None or amount is None else before + amount

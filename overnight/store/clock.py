@@ -1,0 +1,41 @@
+"""The database's clock as SQL expressions: every time that decides something is read there, never from a host."""
+
+from typing import Any
+
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+
+class now(FunctionElement[Any]):  # noqa: N801 (reads as SQL)
+    """The present moment: it moves on within a transaction."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+class after(FunctionElement[Any]):  # noqa: N801
+    """The moment `after(seconds)` from now; negative seconds look back."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+@compiles(after, "postgresql")
+def _after_postgresql(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kwargs)}))"
+
+
+@compiles(after, "sqlite")
+def _after_sqlite(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {compiler.process(element.clauses, **kwargs)} || ' seconds')"

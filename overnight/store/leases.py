@@ -1,0 +1,177 @@
+"""The right to work on a session: one guarded UPDATE takes it and raises the token that guards every write after."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Update, bindparam, or_, update
+from sqlmodel import col
+
+from overnight.errors import LeaseLost
+from overnight.models import Session
+from overnight.states import Life
+from overnight.store.clock import after, now
+
+FREE: dict[Any, Any] = {"lease_owner": None, "lease_expires_at": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A session as its owner found it, and the token that proves the ownership."""
+
+    session_id: str
+    workspace_id: str
+    owner: str
+    token: int
+    inbox: int
+    ledger_seq: int
+    context_from: int
+    context_cut: int
+    model: str
+    system: str | None
+    max_tokens: int
+    user_id: str | None
+    created_at: datetime
+    idle_since: datetime | None
+    notified_at: datetime | None
+    summary_attempts: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The session's counters after a guarded write took its place in line, and the moment it did."""
+
+    event_seq: int
+    ledger_seq: int
+    inbox: int
+    now: datetime
+
+
+ACQUIRE: Executable = (
+    update(Session)
+    .where(
+        col(Session.id) == bindparam("session_id"),
+        col(Session.life) == Life.ACTIVE,
+        or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
+    )
+    .values(
+        lease_owner=bindparam("owner"),
+        lease_token=Session.lease_token + 1,
+        lease_expires_at=after(bindparam("ttl")),
+        wake_at=after(bindparam("ttl")),
+        wakes=0,
+    )
+    .returning(
+        col(Session.id).label("session_id"),
+        col(Session.workspace_id),
+        col(Session.lease_owner).label("owner"),
+        col(Session.lease_token).label("token"),
+        col(Session.inbox),
+        col(Session.ledger_seq),
+        col(Session.context_from),
+        col(Session.context_cut),
+        col(Session.model),
+        col(Session.system),
+        col(Session.max_tokens),
+        col(Session.user_id),
+        col(Session.created_at),
+        col(Session.idle_since),
+        col(Session.notified_at),
+        col(Session.summary_attempts),
+        now().label("now"),
+    )
+)
+
+HELD = (
+    col(Session.id) == bindparam("session_id"),
+    col(Session.lease_owner) == bindparam("owner"),
+    col(Session.lease_token) == bindparam("token"),
+)
+
+GUARD = (
+    update(Session)
+    .where(*HELD)
+    .values(event_seq=Session.event_seq + bindparam("events"), updated_at=now())
+    .returning(col(Session.event_seq), col(Session.ledger_seq), col(Session.inbox), now().label("now"))
+)
+
+LET_GO = (
+    update(Session)
+    .where(*HELD)
+    .values(
+        **FREE,
+        wake_at=bindparam("next_wake"),
+        wakes=bindparam("sent"),
+        idle_since=bindparam("idle"),
+        notified_at=bindparam("notified"),
+    )
+)
+
+RENEW = (
+    update(Session)
+    .where(col(Session.lease_owner) == bindparam("owner"), col(Session.id).in_(bindparam("held", expanding=True)))
+    .values(lease_expires_at=after(bindparam("ttl")), wake_at=after(bindparam("ttl")))
+    .returning(col(Session.id), col(Session.lease_token))
+)
+
+
+def acquire(connection: Connection, session_id: str, owner: str, ttl: float) -> Lease | None:
+    """Takes the session for `ttl` seconds, or gives None where it is owned, closed or gone."""
+    row = connection.execute(ACQUIRE, {"session_id": session_id, "owner": owner, "ttl": ttl}).first()
+    return Lease(*row) if row else None
+
+
+def guard(connection: Connection, lease: Lease, events: int, statement: Update = GUARD, **values: Any) -> Stamp:
+    """First statement of every write of an owner: locks the session and reserves `events` places in its record.
+
+    `statement` may be a wider form of `GUARD`, with its `values`. Raises `LeaseLost` when somebody else has taken the
+    session since: the transaction must then be rolled back.
+    """
+    row = connection.execute(statement, {**_proof(lease), "events": events, **values}).first()
+    if row is None:
+        raise LeaseLost(lease.session_id)
+    return Stamp(*row)
+
+
+def let_go(
+    connection: Connection,
+    lease: Lease,
+    next_wake: datetime | None,
+    *,
+    idle_since: datetime | None = None,
+    notified_at: datetime | None = None,
+    woken: bool = False,
+) -> None:
+    """Ends the ownership until `next_wake`, in the transaction of a guarded write that has seen all there is to do.
+
+    `woken` says that the caller sends a wake-up itself after the commit.
+    """
+    plan = {"next_wake": next_wake, "idle": idle_since, "notified": notified_at, "sent": int(woken)}
+    connection.execute(LET_GO, {**_proof(lease), **plan})
+
+
+def renew(connection: Connection, owner: str, held: Collection[str], ttl: float) -> dict[str, int]:
+    """Extends all of `held` in one statement; gives session id → token of those that are still the owner's."""
+    rows = connection.execute(RENEW, {"owner": owner, "ttl": ttl, "held": list(held)})
+    return {row.id: row.lease_token for row in rows}
+
+
+def free_predecessor(connection: Connection, owner: str) -> Sequence[str]:
+    """Frees what a dead process of the same node name held (`owner` is `node#incarnation`); gives the session ids."""
+    node, _, _ = owner.rpartition("#")
+    statement = (
+        update(Session)
+        .where(
+            col(Session.lease_owner).startswith(f"{node}#", autoescape=True),
+            col(Session.lease_owner) != owner,
+        )
+        .values(**FREE, wake_at=after(1.0), wakes=1)
+        .returning(col(Session.id))
+    )
+    return connection.execute(statement).scalars().all()
+
+
+def _proof(lease: Lease) -> dict[str, Any]:
+    return {"session_id": lease.session_id, "owner": lease.owner, "token": lease.token}

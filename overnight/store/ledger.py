@@ -1,0 +1,44 @@
+"""The append-only messages of a session, verbatim as sent to and received from Claude."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlmodel import col
+
+from overnight.models import Message
+from overnight.store.rows import every
+
+APPEND = insert(Message)
+LOAD = (
+    select(col(Message.seq), col(Message.role), col(Message.content))
+    .where(col(Message.session_id) == bindparam("session_id"), col(Message.seq) > bindparam("after_seq"))
+    .order_by(col(Message.seq))
+)
+
+
+def load(connection: Connection, session_id: str, after_seq: int) -> Sequence[Row[Any]]:
+    """(seq, role, content) of the messages after `after_seq`, in order."""
+    return connection.execute(LOAD, {"session_id": session_id, "after_seq": after_seq}).all()
+
+
+def append(
+    connection: Connection,
+    workspace_id: str,
+    session_id: str,
+    last_seq: int,
+    at: datetime,
+    rows: Sequence[dict[str, Any]],
+) -> None:
+    """Writes `rows` as the messages up to and including `last_seq`, which the session row has just reserved."""
+    first = last_seq - len(rows) + 1
+    fixed = {"workspace_id": workspace_id, "session_id": session_id, "created_at": at}
+    blank = {"model": None, "message_id": None, "stop_reason": None}
+    connection.execute(APPEND, [{**blank, **row, **fixed, "seq": first + place} for place, row in enumerate(rows)])
+
+
+def page(connection: Connection, session_id: str, *, limit: int, cursor: int | None) -> Sequence[Message]:
+    """At most `limit` messages after `cursor` (a seq), oldest first."""
+    statement = select(Message).where(col(Message.session_id) == session_id, col(Message.seq) > (cursor or 0))
+    return every(connection, Message, statement.order_by(col(Message.seq)).limit(limit))

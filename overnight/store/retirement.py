@@ -1,0 +1,74 @@
+"""How an idle session ends: warned, summarised, archived, by its owner, unless a task arrives first."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam
+
+from overnight import event_types
+from overnight.models import Session
+from overnight.states import ArchiveReason, Life
+from overnight.store import calls, events, leases
+from overnight.store.calls import Call
+from overnight.store.clock import now
+from overnight.store.events import Draft
+from overnight.store.leases import FREE, GUARD, Lease, Stamp
+
+GUARD_ARCHIVE = GUARD.values(
+    life=Life.ARCHIVED,
+    archive_reason=bindparam("reason"),
+    archived_at=now(),
+    summary=bindparam("text", type_=Session.__table__.c.summary.type),  # type: ignore[attr-defined]
+    **FREE,
+    wake_at=None,
+    **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
+)
+GUARD_ATTEMPT = GUARD.values(summary_attempts=Session.summary_attempts + 1)
+
+
+def warn(connection: Connection, lease: Lease, reason: ArchiveReason, expires_at: datetime) -> bool:
+    """Says that the session is about to end and lets go until then; False when a task has arrived."""
+    draft = Draft(event_types.SESSION_EXPIRING, {"reason": reason, "expires_at": expires_at.isoformat()})
+    stamp = leases.guard(connection, lease, events=1)
+    if stamp.inbox != lease.inbox:
+        return False
+    _record(connection, lease, stamp, [draft])
+    leases.let_go(connection, lease, expires_at, idle_since=lease.idle_since, notified_at=stamp.now)
+    return True
+
+
+def postpone(connection: Connection, lease: Lease, delay: float) -> bool:
+    """The summary failed: tries again after `delay` seconds; False when a task has arrived."""
+    stamp = leases.guard(connection, lease, 0, GUARD_ATTEMPT)
+    if stamp.inbox != lease.inbox:
+        return False
+    later = stamp.now + timedelta(seconds=delay)
+    leases.let_go(connection, lease, later, idle_since=lease.idle_since, notified_at=lease.notified_at)
+    return True
+
+
+def archive(
+    connection: Connection,
+    lease: Lease,
+    reason: ArchiveReason,
+    summary: str | None,
+    problem: str | None,
+    call: Call | None,
+) -> bool:
+    """Archives with `summary`, or without one and says why; False, and nothing changed, when a task has arrived."""
+    drafts = [
+        Draft(event_types.SESSION_ARCHIVED, {"reason": reason, "summary": summary, "summary_error": problem}),
+        Draft(event_types.SESSION_TERMINATED),
+    ]
+    values = {"reason": reason, "text": summary, **calls.added(call)}
+    stamp = leases.guard(connection, lease, len(drafts), GUARD_ARCHIVE, **values)
+    if stamp.inbox != lease.inbox:
+        connection.rollback()
+        return False
+    if call is not None:
+        calls.record(connection, lease, stamp, None, call)
+    _record(connection, lease, stamp, drafts)
+    return True
+
+
+def _record(connection: Connection, lease: Lease, stamp: Stamp, drafts: list[Draft]) -> None:
+    events.append(connection, lease.workspace_id, lease.session_id, stamp.event_seq, stamp.now, drafts)

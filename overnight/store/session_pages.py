@@ -1,0 +1,111 @@
+"""Sessions as callers see them: each with its status on the wire, found and listed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
+from sqlmodel import col
+
+from overnight.errors import NotFound
+from overnight.models import Session, Task
+from overnight.states import UNFINISHED, Life, TaskStatus, WaitReason
+
+
+class SessionStatus(StrEnum):
+    """As Managed Agents names what a session is doing."""
+
+    IDLE = "idle"  # nothing to do
+    RUNNING = "running"  # its first unfinished task runs, is queued or waits for somebody
+    RESCHEDULING = "rescheduling"  # its first unfinished task waits to be tried again
+    TERMINATED = "terminated"  # archived
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    session: Session
+    status: SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list. Archived sessions are shown where `statuses` names them or `include_archived` is set."""
+
+    statuses: Collection[SessionStatus] = ()
+    include_archived: bool = False
+    user_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    oldest_first: bool = False
+
+
+WORKING = frozenset({SessionStatus.RUNNING, SessionStatus.RESCHEDULING})
+TRIED_AGAIN = and_(
+    col(Task.status) == TaskStatus.WAITING, col(Task.wait_reason).in_([WaitReason.RETRY, WaitReason.RATE_LIMIT])
+)
+DOING = (
+    select(case((TRIED_AGAIN, SessionStatus.RESCHEDULING), else_=SessionStatus.RUNNING))
+    .where(col(Task.session_id) == col(Session.id), col(Task.status).in_(sorted(UNFINISHED)))
+    .order_by(col(Task.seq))
+    .limit(1)
+    .correlate(Session)
+    .scalar_subquery()
+)
+STATUS = case(
+    (col(Session.life) == Life.ARCHIVED, SessionStatus.TERMINATED), else_=func.coalesce(DOING, SessionStatus.IDLE)
+)
+SEEN = select(Session, STATUS.label("doing")).where(col(Session.life) != Life.DELETED)
+
+
+def find(connection: Connection, workspace_id: str, session_id: str) -> Seen:
+    """Raises `NotFound`, also for a deleted one and for another workspace's."""
+    statement = SEEN.where(col(Session.id) == session_id, col(Session.workspace_id) == workspace_id)
+    row = connection.execute(statement).first()
+    if row is None:
+        raise NotFound(f"session {session_id} not found")
+    return _seen(row)
+
+
+def page(
+    connection: Connection, workspace_id: str, wanted: Filter, *, limit: int, cursor: tuple[datetime, str] | None = None
+) -> Sequence[Seen]:
+    """At most `limit` sessions beyond `cursor` (created_at, id), newest first unless told otherwise."""
+    statement = _filtered(SEEN.where(col(Session.workspace_id) == workspace_id), wanted)
+    if cursor is not None:
+        statement = statement.where(_beyond(cursor, wanted.oldest_first))
+    order = [col(Session.created_at), col(Session.id)]
+    ordered = statement.order_by(*(order if wanted.oldest_first else [column.desc() for column in order]))
+    return [_seen(row) for row in connection.execute(ordered.limit(limit))]
+
+
+def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
+    if wanted.statuses:
+        statement = statement.where(STATUS.in_(wanted.statuses))
+    elif not wanted.include_archived:
+        statement = statement.where(col(Session.life) != Life.ARCHIVED)
+    if wanted.statuses and WORKING.issuperset(wanted.statuses):  # few of many: begin with them
+        busy = select(col(Task.session_id)).where(col(Task.status).in_(sorted(UNFINISHED)))
+        statement = statement.where(col(Session.id).in_(busy))
+    if wanted.user_id is not None:
+        statement = statement.where(col(Session.user_id) == wanted.user_id)
+    if wanted.since is not None:
+        statement = statement.where(col(Session.created_at) >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(col(Session.created_at) <= wanted.until)
+    return statement
+
+
+def _beyond(cursor: tuple[datetime, str], oldest_first: bool) -> Any:
+    at, session_id = cursor
+    created, identity = col(Session.created_at), col(Session.id)
+    if oldest_first:
+        return or_(created > at, and_(created == at, identity > session_id))
+    return or_(created < at, and_(created == at, identity < session_id))
+
+
+def _seen(row: Row[Any]) -> Seen:
+    columns = dict(row._mapping)
+    status = SessionStatus(columns.pop("doing"))
+    return Seen(Session.model_construct(**columns), status)

@@ -1,0 +1,207 @@
+"""Sessions as their users see them: create, find, list, archive, delete."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+from sqlmodel import col
+
+from overnight import event_types
+from overnight.errors import NotFound
+from overnight.ids import SESSION, new_id
+from overnight.models import Session, Task
+from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
+from overnight.store import events
+from overnight.store.clock import now
+from overnight.store.events import Draft
+from overnight.store.leases import FREE
+from overnight.store.rows import every, first
+from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, user_message
+
+INSERT_SESSION = insert(Session)
+OPEN = col(Session.life).in_([Life.ACTIVE, Life.PAUSED])
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    model: str
+    max_tokens: int
+    system: str | None = None
+    title: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    context_key: str | None = None
+    user_id: str | None = None
+    id: str = field(default_factory=lambda: new_id(SESSION))
+
+
+def create(
+    connection: Connection,
+    workspace_id: str,
+    new: NewSession,
+    first_tasks: Sequence[NewTask] = (),
+    *,
+    idle_check: float,
+) -> list[Accepted]:
+    """Writes a session with its first tasks; an idle one looks after itself in `idle_check` seconds (0: never).
+
+    Raises `IntegrityError` when an open session has this `context_key` already.
+    """
+    at = connection.execute(select(now())).scalar_one()
+    wait = WAKE_GRACE if first_tasks else idle_check
+    session = Session(
+        id=new.id,
+        workspace_id=workspace_id,
+        model=new.model,
+        max_tokens=new.max_tokens,
+        system=new.system,
+        title=new.title,
+        labels=new.labels,
+        context_key=new.context_key,
+        user_id=new.user_id,
+        inbox=len(first_tasks),
+        event_seq=len(first_tasks),
+        wakes=1 if first_tasks else 0,
+        idle_since=None if first_tasks else at,
+        wake_at=at + timedelta(seconds=wait) if wait else None,
+        created_at=at,
+        updated_at=at,
+    )
+    connection.execute(INSERT_SESSION, session.model_dump())
+    drafts = [user_message(task) for task in first_tasks]
+    if drafts:
+        events.append(connection, workspace_id, new.id, len(drafts), at, drafts)
+    return [
+        Accepted(insert_task(connection, workspace_id, new.id, place + 1, at, task), place, drafts[place], place == 0)
+        for place, task in enumerate(first_tasks)
+    ]
+
+
+def get(connection: Connection, workspace_id: str, session_id: str) -> Session:
+    """Raises `NotFound`, also for a deleted one and for another workspace's."""
+    statement = select(Session).where(
+        col(Session.id) == session_id, col(Session.workspace_id) == workspace_id, col(Session.life) != Life.DELETED
+    )
+    session = first(connection, Session, statement)
+    if session is None:
+        raise NotFound(f"session {session_id} not found")
+    return session
+
+
+def find_open(connection: Connection, workspace_id: str, context_key: str) -> str | None:
+    """The id of the open session with this `context_key`: there is one at most."""
+    statement = select(col(Session.id)).where(
+        col(Session.workspace_id) == workspace_id, col(Session.context_key) == context_key, OPEN
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def working(connection: Connection, session_ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """Session id → (status, wait reason) of its first unfinished task; idle sessions are left out."""
+    statement = (
+        select(col(Task.session_id), col(Task.status), col(Task.wait_reason))
+        .where(col(Task.session_id).in_(session_ids), col(Task.status).in_(sorted(UNFINISHED)))
+        .order_by(col(Task.session_id), col(Task.seq).desc())
+    )
+    return {row.session_id: (row.status, row.wait_reason) for row in connection.execute(statement)}
+
+
+def page(
+    connection: Connection,
+    workspace_id: str,
+    *,
+    limit: int,
+    cursor: tuple[datetime, str] | None = None,
+    oldest_first: bool = False,
+    include_archived: bool = False,
+    working_only: bool | None = None,
+    user_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Sequence[Session]:
+    """At most `limit` sessions beyond `cursor` (created_at, id); `working_only` False means idle ones only."""
+    shown = [Life.ACTIVE, Life.PAUSED, *([Life.ARCHIVED] if include_archived else [])]
+    statement = select(Session).where(col(Session.workspace_id) == workspace_id, col(Session.life).in_(shown))
+    if working_only is not None:
+        busy = exists().where(col(Task.session_id) == col(Session.id), col(Task.status).in_(sorted(UNFINISHED)))
+        statement = statement.where(busy if working_only else ~busy)
+    if user_id is not None:
+        statement = statement.where(col(Session.user_id) == user_id)
+    if since is not None:
+        statement = statement.where(col(Session.created_at) >= since)
+    if until is not None:
+        statement = statement.where(col(Session.created_at) <= until)
+    if cursor is not None:
+        statement = statement.where(_beyond(cursor, oldest_first))
+    order = [col(Session.created_at), col(Session.id)]
+    ordered = statement.order_by(*(order if oldest_first else [column.desc() for column in order]))
+    return every(connection, Session, ordered.limit(limit))
+
+
+def _beyond(cursor: tuple[datetime, str], oldest_first: bool) -> Any:
+    at, session_id = cursor
+    created, identity = col(Session.created_at), col(Session.id)
+    if oldest_first:
+        return or_(created > at, and_(created == at, identity > session_id))
+    return or_(created < at, and_(created == at, identity < session_id))
+
+
+def archive(connection: Connection, workspace_id: str, session_id: str) -> Session:
+    """Ends a session as its user wishes: cancels what is not finished, fences its owner out. Twice is no error."""
+    by_user = {"archive_reason": ArchiveReason.USER}
+    _close(connection, workspace_id, session_id, Life.ARCHIVED, event_types.SESSION_ARCHIVED, **by_user)
+    return get(connection, workspace_id, session_id)
+
+
+def delete(connection: Connection, workspace_id: str, session_id: str) -> None:
+    """Hides a session at once; the next purge removes its rows. Raises `NotFound`."""
+    if not _close(connection, workspace_id, session_id, Life.DELETED, event_types.SESSION_DELETED):
+        raise NotFound(f"session {session_id} not found")
+
+
+def _close(
+    connection: Connection, workspace_id: str, session_id: str, life: Life, event_type: str, **changes: Any
+) -> bool:
+    statement = (
+        update(Session)
+        .where(
+            col(Session.id) == session_id,
+            col(Session.workspace_id) == workspace_id,
+            col(Session.life).in_(sources(LIFE_MOVES, life)),
+        )
+        .values(
+            life=life,
+            **FREE,
+            lease_token=Session.lease_token + 1,
+            wake_at=None,
+            inbox=Session.inbox + 1,
+            event_seq=Session.event_seq + 2,
+            archived_at=now(),
+            updated_at=now(),
+            **changes,
+        )
+        .returning(col(Session.event_seq), now().label("now"))
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return False
+    _cancel_unfinished(connection, session_id, f"session {life}")
+    drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
+    events.append(connection, workspace_id, session_id, row.event_seq, row.now, drafts)
+    return True
+
+
+def _cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
+    connection.execute(
+        update(Task)
+        .where(col(Task.session_id) == session_id, col(Task.status).in_(sources(TASK_MOVES, TaskStatus.CANCELLED)))
+        .values(
+            status=TaskStatus.CANCELLED,
+            wait_reason=None,
+            due_at=None,
+            stop_reason=reason,
+            finished_at=now(),
+            updated_at=now(),
+        )
+    )

@@ -1,0 +1,225 @@
+"""What callers do to a session's work: submit, cancel, interrupt, retry.
+
+Each takes the session row first and raises its inbox, so that an owner who is letting go sees it (DESIGN, invariant 6).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, literal, or_, select, update
+from sqlmodel import col
+
+from overnight import event_types
+from overnight.errors import IllegalMove, NotFound, SessionClosed
+from overnight.ids import TASK, new_id
+from overnight.models import Session, Task
+from overnight.states import (
+    TASK_MOVES,
+    UNFINISHED,
+    Life,
+    StopRequest,
+    TaskStatus,
+    WaitReason,
+    sources,
+)
+from overnight.store import events, tasks
+from overnight.store.clock import after, now
+from overnight.store.events import Draft
+
+#: How long the sweep leaves a session alone for which a wake-up has just been sent, seconds.
+WAKE_GRACE = 2.0
+
+LEASED = and_(col(Session.lease_expires_at).is_not(None), col(Session.lease_expires_at) > now())
+
+CALL_ATTENTION = (
+    update(Session)
+    .where(
+        col(Session.id) == bindparam("session_id"),
+        col(Session.workspace_id) == bindparam("workspace"),
+        col(Session.life) == Life.ACTIVE,
+    )
+    .values(
+        inbox=Session.inbox + 1,
+        event_seq=Session.event_seq + bindparam("events"),
+        idle_since=None,
+        notified_at=None,
+        updated_at=now(),
+        wakes=case((LEASED, col(Session.wakes)), else_=Session.wakes + 1),
+        wake_at=case((or_(LEASED, col(Session.wakes) > 0), col(Session.wake_at)), else_=after(literal(WAKE_GRACE))),
+    )
+    .returning(
+        col(Session.inbox), col(Session.event_seq), col(Session.wakes), LEASED.label("leased"), now().label("now")
+    )
+)
+YOUNG = or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age")))
+ACCEPT = CALL_ATTENTION.where(YOUNG)
+
+INSERT_TASK = insert(Task)
+AHEAD = select(func.count()).where(
+    col(Task.session_id) == bindparam("session_id"),
+    col(Task.seq) < bindparam("seq"),
+    col(Task.status).in_(sorted(UNFINISHED)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """What a caller asks for. `not_before` in the future makes it wait as `scheduled`."""
+
+    content: list[dict[str, Any]]
+    labels: dict[str, str] = field(default_factory=dict)
+    user_id: str | None = None
+    not_before: datetime | None = None
+    id: str = field(default_factory=lambda: new_id(TASK))
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The session row after a caller raised its inbox. `wake`: nobody owns it and no wake-up is under way."""
+
+    inbox: int
+    event_seq: int
+    now: datetime
+    wake: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A task that will run, how many are ahead of it, its event, and whether to send a wake-up after the commit."""
+
+    task: Task
+    ahead: int
+    event: Draft
+    wake: bool
+
+
+def submit(
+    connection: Connection,
+    workspace_id: str,
+    session_id: str,
+    new: NewTask,
+    *,
+    max_age: float,
+    extra: Sequence[Draft] = (),
+) -> Accepted:
+    """Appends a task to an open session. Raises `NotFound` and `SessionClosed`."""
+    drafts = [*extra, user_message(new)]
+    values = {"session_id": session_id, "workspace": workspace_id, "events": len(drafts), "max_age": float(max_age)}
+    row = connection.execute(ACCEPT, values).first()
+    if row is None:
+        raise why_closed(connection, workspace_id, session_id)
+    attention = _attention(row)
+    events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
+    task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
+    ahead = connection.execute(AHEAD, {"session_id": session_id, "seq": task.seq}).scalar_one()
+    return Accepted(task, ahead, drafts[-1], attention.wake)
+
+
+def insert_task(
+    connection: Connection, workspace_id: str, session_id: str, seq: int, at: datetime, new: NewTask
+) -> Task:
+    scheduled = new.not_before is not None and new.not_before > at
+    task = Task(
+        id=new.id,
+        workspace_id=workspace_id,
+        session_id=session_id,
+        seq=seq,
+        status=TaskStatus.WAITING if scheduled else TaskStatus.QUEUED,
+        wait_reason=WaitReason.SCHEDULED if scheduled else None,
+        due_at=new.not_before if scheduled else None,
+        content=new.content,
+        labels=new.labels,
+        user_id=new.user_id,
+        created_at=at,
+        updated_at=at,
+    )
+    connection.execute(INSERT_TASK, task.model_dump())
+    return task
+
+
+def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Task, bool]:
+    """Ends a task that is not running, asks a running one to stop. Gives the task, and whether to send a wake-up.
+
+    Raises `NotFound`, and `IllegalMove` for a task that has ended otherwise; cancelling twice is no error.
+    """
+    task = tasks.get(connection, workspace_id, task_id)
+    if task.status == TaskStatus.CANCELLED:
+        return task, False
+    attention = call_attention(connection, workspace_id, task.session_id, count=1)
+    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=[TaskStatus.QUEUED, TaskStatus.WAITING]):
+        draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "cancelled"}, task_id)
+    elif tasks.request_stop(connection, task_id, StopRequest.CANCEL):
+        draft = Draft(event_types.TASK_STOP_REQUESTED, {"request": StopRequest.CANCEL}, task_id)
+    else:
+        raise IllegalMove(f"task {task_id} has already {tasks.get(connection, workspace_id, task_id).status}")
+    events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
+    return tasks.get(connection, workspace_id, task_id), attention.wake
+
+
+def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tuple[Draft, bool]:
+    """Stops what the session is doing: its running task, or the one that waits for a retry. The queue goes on.
+
+    Gives the recorded event and whether to send a wake-up. Raises `NotFound` and `SessionClosed`.
+    """
+    attention = call_attention(connection, workspace_id, session_id, count=1)
+    head = tasks.head(connection, session_id)
+    stopped = head is not None and tasks.request_stop(connection, head.id, StopRequest.INTERRUPT)
+    draft = Draft(event_types.USER_INTERRUPT, task_id=head.id if head and stopped else None)
+    events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, [draft])
+    if head is not None and not stopped and head.wait_reason not in {None, WaitReason.SCHEDULED}:
+        _end_waiting(connection, head)
+    return draft, attention.wake
+
+
+def retry(connection: Connection, workspace_id: str, task_id: str) -> tuple[Task, bool]:
+    """Queues a failed task again, in its old place; what it had finished stays finished. Raises `IllegalMove`."""
+    task = tasks.get(connection, workspace_id, task_id)
+    attention = call_attention(connection, workspace_id, task.session_id, count=1)
+    fresh = {"error": None, "stop_reason": None, "attempts": 0, "retry_since": None, "stop_request": None}
+    legal = sources(TASK_MOVES, TaskStatus.QUEUED)
+    if not tasks.move(connection, task_id, TaskStatus.QUEUED, sources=legal, **fresh):
+        raise IllegalMove(f"task {task_id} is {task.status}; only a failed task can be retried")
+    draft = Draft(event_types.TASK_QUEUED, {"retry": True}, task_id)
+    events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
+    return tasks.get(connection, workspace_id, task_id), attention.wake
+
+
+def call_attention(connection: Connection, workspace_id: str, session_id: str, count: int) -> Attention:
+    """Takes the session row, raises its inbox and reserves `count` events. Raises `NotFound` and `SessionClosed`."""
+    values = {"session_id": session_id, "workspace": workspace_id, "events": count}
+    row = connection.execute(CALL_ATTENTION, values).first()
+    if row is None:
+        raise why_closed(connection, workspace_id, session_id)
+    return _attention(row)
+
+
+def why_closed(connection: Connection, workspace_id: str, session_id: str) -> NotFound | SessionClosed:
+    """The reason for which a session takes no task: the error to raise."""
+    statement = select(col(Session.life), col(Session.archive_reason)).where(
+        col(Session.id) == session_id, col(Session.workspace_id) == workspace_id, col(Session.life) != Life.DELETED
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return NotFound(f"session {session_id} not found")
+    if row.life == Life.ACTIVE:
+        return SessionClosed(f"session {session_id} has reached its maximum age; start a new session")
+    reason = f" ({row.archive_reason})" if row.archive_reason else ""
+    return SessionClosed(f"session {session_id} is {row.life}{reason}; start a new session")
+
+
+def user_message(new: NewTask) -> Draft:
+    return Draft(event_types.USER_MESSAGE, {"content": new.content}, new.id)
+
+
+def _end_waiting(connection: Connection, head: Task) -> None:
+    attention = call_attention(connection, head.workspace_id, head.session_id, count=1)
+    waiting = [TaskStatus.WAITING]
+    tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=waiting, stop_reason="interrupted")
+    draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "interrupted"}, head.id)
+    events.append(connection, head.workspace_id, head.session_id, attention.event_seq, attention.now, [draft])
+
+
+def _attention(row: Row[Any]) -> Attention:
+    return Attention(row.inbox, row.event_seq, row.now, wake=not row.leased and row.wakes == 1)

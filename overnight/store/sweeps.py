@@ -1,0 +1,71 @@
+"""What the beat asks of SQL. Every question is served by an index and bounded, so idle sessions cost nothing."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, bindparam, case, delete, or_, select, tuple_, update
+from sqlmodel import col
+
+from overnight.models import Event, Idempotency, Message, ModelCall, Session, Task
+from overnight.states import Life
+from overnight.store.clock import after, now
+
+#: Seconds until a session that was woken and not taken is woken again: doubled, lest a backlog feed itself.
+PATIENCE = case({0: 2.0, 1: 4.0, 2: 8.0, 3: 16.0}, value=col(Session.wakes), else_=30.0)
+
+DUE = (
+    select(col(Session.id))
+    .where(
+        col(Session.wake_at) <= now(),
+        col(Session.life) == Life.ACTIVE,
+        or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
+    )
+    .order_by(col(Session.wake_at))
+    .limit(bindparam("batch"))
+    .with_for_update(skip_locked=True)
+)
+MARK_DUE = (
+    update(Session)
+    .where(col(Session.id).in_(DUE.scalar_subquery()))
+    .values(wake_at=after(PATIENCE), wakes=Session.wakes + 1)
+    .returning(col(Session.id))
+)
+
+IDEMPOTENCY_AGE = 86_400.0
+
+
+def take_due(connection: Connection, batch: int = 500) -> Sequence[str]:
+    """The sessions that need attention and have no owner, marked ahead so that the next sweep leaves them alone."""
+    return connection.execute(MARK_DUE, {"batch": batch}).scalars().all()
+
+
+def purgeable(connection: Connection, retention_days: float, batch: int = 20) -> Sequence[str]:
+    """Deleted sessions, and archived ones older than `retention_days` (0: none of these)."""
+    gone = col(Session.life) == Life.DELETED
+    if retention_days > 0:
+        old = and_(col(Session.life) == Life.ARCHIVED, col(Session.archived_at) <= after(-86_400.0 * retention_days))
+        gone = or_(gone, old)
+    return connection.execute(select(col(Session.id)).where(gone).limit(batch)).scalars().all()
+
+
+def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:
+    """Removes at most `batch` rows of each kind; True when nothing of the session is left."""
+    left = 0
+    for table, key in ((Message, col(Message.seq)), (Event, col(Event.seq))):
+        rows = select(key).where(col(table.session_id) == session_id).limit(batch).scalar_subquery()
+        left += connection.execute(delete(table).where(col(table.session_id) == session_id, key.in_(rows))).rowcount
+    for owned in (ModelCall, Task):
+        ids = select(col(owned.id)).where(col(owned.session_id) == session_id).limit(batch).scalar_subquery()
+        left += connection.execute(delete(owned).where(col(owned.id).in_(ids))).rowcount
+    if left:
+        return False
+    connection.execute(delete(Session).where(col(Session.id) == session_id))
+    return True
+
+
+def forget_idempotency_keys(connection: Connection, batch: int = 1_000) -> int:
+    """Drops keys older than a day."""
+    old = select(col(Idempotency.workspace_id), col(Idempotency.key)).where(
+        col(Idempotency.created_at) <= after(-IDEMPOTENCY_AGE)
+    )
+    chosen = tuple_(col(Idempotency.workspace_id), col(Idempotency.key)).in_(old.limit(batch))
+    return connection.execute(delete(Idempotency).where(chosen)).rowcount

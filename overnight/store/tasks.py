@@ -1,0 +1,109 @@
+"""Tasks: reading them, and the one guarded UPDATE behind each of their moves."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Update, and_, bindparam, or_, select, update
+from sqlmodel import col
+
+from overnight.errors import NotFound
+from overnight.models import Task
+from overnight.states import FINAL, UNFINISHED, StopRequest, TaskStatus
+from overnight.store.clock import now
+from overnight.store.rows import every, first
+
+HEAD = (
+    select(Task)
+    .where(col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)))
+    .order_by(col(Task.seq))
+    .limit(1)
+)
+STOPPING = select(col(Task.session_id), col(Task.id), col(Task.stop_request)).where(
+    col(Task.stop_request).is_not(None), col(Task.status) == TaskStatus.RUNNING
+)
+
+
+def get(connection: Connection, workspace_id: str, task_id: str) -> Task:
+    """Raises `NotFound`, also for another workspace's."""
+    statement = select(Task).where(col(Task.id) == task_id, col(Task.workspace_id) == workspace_id)
+    task = first(connection, Task, statement)
+    if task is None:
+        raise NotFound(f"task {task_id} not found")
+    return task
+
+
+def head(connection: Connection, session_id: str) -> Task | None:
+    """The first task of the session that is not finished: the one to work on."""
+    return first(connection, Task, HEAD, {"session_id": session_id})
+
+
+def move(
+    connection: Connection, task_id: str, target: TaskStatus, *, sources: Collection[TaskStatus], **changes: Any
+) -> bool:
+    """The only writer of one task's `status`: True when it was in one of `sources` and now is in `target`."""
+    statement = _move(target, tuple(sorted(changes)))
+    values = {"task_id": task_id, "sources": list(sources), **{f"new_{name}": value for name, value in changes.items()}}
+    return connection.execute(statement, values).rowcount == 1
+
+
+@lru_cache
+def _move(target: TaskStatus, changed: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {
+        "status": target,
+        "wait_reason": None,
+        "due_at": None,
+        "finished_at": now() if target in FINAL else None,
+        "updated_at": now(),
+    }
+    values |= {name: bindparam(f"new_{name}") for name in changed}
+    legal = col(Task.status).in_(bindparam("sources", expanding=True))
+    return update(Task).where(col(Task.id) == bindparam("task_id"), legal).values(**values)
+
+
+def request_stop(connection: Connection, task_id: str, request: StopRequest) -> bool:
+    """Marks a running task to be stopped; its owner, or the next one, carries it out."""
+    statement = (
+        update(Task)
+        .where(col(Task.id) == task_id, col(Task.status) == TaskStatus.RUNNING)
+        .values(stop_request=request, updated_at=now())
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def stopping(connection: Connection) -> dict[str, tuple[str, StopRequest]]:
+    """Session id → (task id, request) of every running task that somebody wants stopped."""
+    return {row.session_id: (row.id, StopRequest(row.stop_request)) for row in connection.execute(STOPPING)}
+
+
+def page(
+    connection: Connection,
+    workspace_id: str,
+    *,
+    limit: int,
+    cursor: tuple[datetime, str] | None = None,
+    session_id: str | None = None,
+    statuses: Sequence[str] = (),
+    user_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Sequence[Task]:
+    """At most `limit` tasks, newest first, older than `cursor` (created_at, id)."""
+    statement = select(Task).where(col(Task.workspace_id) == workspace_id)
+    if session_id is not None:
+        statement = statement.where(col(Task.session_id) == session_id)
+    if statuses:
+        statement = statement.where(col(Task.status).in_(statuses))
+    if user_id is not None:
+        statement = statement.where(col(Task.user_id) == user_id)
+    if since is not None:
+        statement = statement.where(col(Task.created_at) >= since)
+    if until is not None:
+        statement = statement.where(col(Task.created_at) <= until)
+    if cursor is not None:
+        at, task_id = cursor
+        older = or_(col(Task.created_at) < at, and_(col(Task.created_at) == at, col(Task.id) < task_id))
+        statement = statement.where(older)
+    newest = statement.order_by(col(Task.created_at).desc(), col(Task.id).desc()).limit(limit)
+    return every(connection, Task, newest)

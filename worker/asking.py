@@ -1,0 +1,71 @@
+"""A request handed from a slice's thread to the event loop, halted when the session is, and what it came to."""
+
+import time
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from overnight.pricing import Tokens
+from overnight.store.calls import Call
+from worker import claude
+from worker.accumulate import Accumulator
+from worker.claude import Request
+from worker.decide import judge_message
+from worker.failures import Failure, classify
+from worker.held import Held
+from worker.process import Process
+from worker.words import Words
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A whole message, or a failure, or neither when the session was halted; and what it cost, if anything."""
+
+    message: dict[str, Any] | None
+    failure: Failure | None
+    call: Call | None
+
+
+def ask(process: Process, held: Held, request: Request, *, purpose: str = "step", words: Words | None = None) -> Heard:
+    """Blocks this thread, and only this, until Claude has answered, failed, or the session is halted."""
+    began = time.monotonic()
+    heard = Accumulator()
+    message, failure = None, None
+    call = process.submit(_listen(process, request, heard, words))
+    with held.calling(call):
+        try:
+            message = call.result()
+            failure = judge_message(message)
+        except CancelledError:
+            log.debug("call_halted", session=held.lease.session_id, reason=held.reason)
+        except Exception as error:
+            failure = classify(error)
+    kept = message is not None and failure is None
+    cost = _cost(request, heard, purpose, "kept" if kept else "discarded", time.monotonic() - began)
+    return Heard(message if kept else None, failure, cost)
+
+
+async def _listen(process: Process, request: Request, heard: Accumulator, words: Words | None) -> dict[str, Any]:
+    if words is None:
+        return await claude.ask(process.claude, request, heard)
+    try:
+        return await claude.ask(process.claude, request, heard, words.hear)
+    finally:
+        words.close()
+
+
+def _cost(request: Request, heard: Accumulator, purpose: str, outcome: str, seconds: float) -> Call | None:
+    if heard.message is None:
+        return None  # nothing came, nothing is charged
+    return Call(
+        model=heard.message.get("model") or request.model,
+        tokens=Tokens.from_usage(heard.usage),
+        duration_ms=round(seconds * 1000),
+        message_id=heard.message.get("id"),
+        purpose=purpose,
+        outcome=outcome,
+    )

@@ -1,0 +1,75 @@
+"""The one place that talks to Claude: always streamed, never retried here, heard event by event."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from anthropic import AsyncAnthropic, AsyncStream, DefaultAioHttpClient
+
+from overnight.settings import ANTHROPIC_URL, Settings
+from worker.accumulate import Accumulator
+from worker.failures import TruncatedStreamError
+
+CONNECT_TIMEOUT = 5.0
+SIMULATOR_KEY = "simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    model: str
+    max_tokens: int
+    system: str | None
+    messages: list[dict[str, Any]]
+
+    def parameters(self) -> dict[str, Any]:
+        """For `messages.create`. The mark on the last block lets the history be read at a tenth of its price."""
+        system = {"system": self.system} if self.system else {}
+        return {
+            "model": self.model,
+            "max_tokens": self.max_tokens,
+            "messages": self.messages,
+            "cache_control": {"type": "ephemeral"},
+            **system,
+        }
+
+
+def client(settings: Settings) -> AsyncAnthropic:
+    """One a process, on its loop. Waiting and retrying are SQL's, so the SDK must not."""
+    key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else SIMULATOR_KEY
+    timeout = httpx2.Timeout(settings.read_timeout, connect=CONNECT_TIMEOUT)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=settings.concurrency)
+    return AsyncAnthropic(
+        api_key=key,
+        base_url=settings.anthropic_base_url or ANTHROPIC_URL,
+        max_retries=0,
+        timeout=timeout,
+        http_client=DefaultAioHttpClient(timeout=timeout, limits=limits),
+    )
+
+
+async def ask(
+    anthropic: AsyncAnthropic, request: Request, heard: Accumulator, on_text: Callable[[str], object] = len
+) -> dict[str, Any]:
+    """Claude's whole message, as it was sent.
+
+    `heard` holds what has come so far, also after an error. Raises what `worker.failures.classify` knows.
+    """
+    stream: AsyncStream[Any] = await anthropic.messages.create(stream=True, **request.parameters())
+    try:
+        async for event in _events(stream):
+            text = heard.feed(event)
+            if text:
+                on_text(text)
+    finally:
+        await stream.close()
+    if not heard.done or heard.message is None:
+        raise TruncatedStreamError
+    return heard.message
+
+
+async def _events(stream: AsyncStream[Any]) -> AsyncIterator[dict[str, Any]]:
+    # The raw events: building the SDK's classes for each delta costs more than all the rest of a turn.
+    async for record in AsyncStream.raw_events(stream.response):
+        if record.data and record.event != "ping":
+            yield record.json()

@@ -1,0 +1,77 @@
+"""What follows from an answer: decided purely, written elsewhere."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from overnight.models import Task
+from overnight.states import WaitReason
+from overnight.store.turns import Pause
+from worker.failures import Failure, Remedy
+
+KEPT = {"end_turn", "max_tokens", "stop_sequence"}
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """Seconds. `after_cap` bounds a `retry-after`; `max_age` counts from the first failure of the step."""
+
+    base: float
+    cap: float
+    after_cap: float
+    max_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shrink:
+    """The context is too long for the model."""
+
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    error: dict[str, Any]
+
+
+def judge_message(message: dict[str, Any]) -> Failure | None:
+    """None for a reply to keep; for one that came whole and is none, the failure it means."""
+    reason = message.get("stop_reason")
+    if reason == "refusal":
+        return Failure(Remedy.FAIL, _refusal(message))
+    if reason == "model_context_window_exceeded":
+        return Failure(Remedy.SHRINK, {"type": reason, "message": "the conversation no longer fits the model's window"})
+    if reason is None:
+        return Failure(Remedy.RETRY, {"type": "truncated_stream", "message": "the reply has no stop reason"})
+    if reason not in KEPT:
+        return Failure(Remedy.FAIL, {"type": "unexpected_stop_reason", "message": f"Claude stopped for '{reason}'"})
+    if not message["content"]:
+        return Failure(Remedy.FAIL, {"type": "empty_reply", "message": "Claude answered with nothing"})
+    return None
+
+
+def judge_failure(
+    failure: Failure, task: Task, now: datetime, rules: RetryRules, chance: random.Random
+) -> Pause | Shrink | GiveUp:
+    """Whether the task waits, is tried with less, or fails."""
+    if failure.remedy is Remedy.FAIL:
+        return GiveUp(failure.error)
+    if failure.remedy is Remedy.SHRINK:
+        return Shrink(failure.error)
+    if task.retry_since is not None and (now - task.retry_since).total_seconds() > rules.max_age:
+        tried = f"gave up after {task.attempts + 1} tries in {rules.max_age:.0f} s: {failure.error['message']}"
+        return GiveUp({**failure.error, "message": tried})
+    return Pause(WaitReason(failure.remedy), _delay(failure.retry_after, task.attempts, rules, chance), failure.error)
+
+
+def _delay(retry_after: float | None, attempts: int, rules: RetryRules, chance: random.Random) -> float:
+    if retry_after is not None:
+        return min(retry_after, rules.after_cap) + chance.uniform(0, rules.base)
+    return chance.uniform(0, min(rules.cap, rules.base * 2 ** min(attempts, 32)))
+
+
+def _refusal(message: dict[str, Any]) -> dict[str, Any]:
+    details = message.get("stop_details") or {}
+    said = details.get("explanation") or "Claude declined to answer"
+    return {"type": "refusal", "message": said, "category": details.get("category")}

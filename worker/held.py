@@ -1,0 +1,98 @@
+"""The sessions that this process owns at the moment, and how each of them is stopped."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from enum import StrEnum
+
+from overnight.store.leases import Lease
+
+
+class Halt(StrEnum):
+    """Why a session's work stops before its end."""
+
+    CANCEL = "cancel"
+    INTERRUPT = "interrupt"
+    DRAIN = "drain"  # the process goes; the session is handed back
+    LOST = "lost"  # somebody else owns it, or we can no longer prove that we do
+
+
+class Held:
+    """One owned session. `halt` may come from any thread at any time; the first reason counts, but LOST wins."""
+
+    def __init__(self, lease: Lease, proven_until: float) -> None:
+        self.lease = lease
+        self.proven_until = proven_until  # on this host's monotonic clock, from before the lease was asked for
+        self.task_id: str | None = None
+        self._reason: Halt | None = None
+        self._call: Future[object] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def reason(self) -> Halt | None:
+        return self._reason
+
+    def halt(self, reason: Halt) -> None:
+        with self._lock:
+            if self._reason is None or reason is Halt.LOST:
+                self._reason = reason
+            call = self._call
+        if call is not None:
+            call.cancel()
+
+    @contextmanager
+    def calling(self, call: "Future[object]") -> Iterator[None]:
+        """While inside, a halt cancels `call`; a halt that came before cancels it at once."""
+        with self._lock:
+            self._call = call
+            halted = self._reason is not None
+        if halted:
+            call.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._call = None
+
+    def resume(self) -> None:
+        """The stop that was asked for has been carried out; the next task is not concerned."""
+        with self._lock:
+            if self._reason in {Halt.CANCEL, Halt.INTERRUPT}:
+                self._reason = None
+
+
+class Holdings:
+    """All that the process owns, by session id."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Held] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def holding(self, lease: Lease, ttl: float, asked_at: float) -> Iterator[Held]:
+        """Registers the lease for renewal while inside; `asked_at` is the monotonic time before it was asked for."""
+        held = Held(lease, asked_at + ttl)
+        with self._lock:
+            self._held[lease.session_id] = held
+        try:
+            yield held
+        finally:
+            with self._lock:
+                self._held.pop(lease.session_id, None)
+
+    def every(self) -> dict[str, Held]:
+        with self._lock:
+            return dict(self._held)
+
+    def halt_all(self, reason: Halt) -> None:
+        for held in self.every().values():
+            held.halt(reason)
+
+    def halt_unproven(self, margin: float) -> int:
+        """Stops whatever may soon belong to somebody else; gives how many."""
+        late = [held for held in self.every().values() if time.monotonic() > held.proven_until - margin]
+        for held in late:
+            held.halt(Halt.LOST)
+        return len(late)

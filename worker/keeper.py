@@ -1,0 +1,89 @@
+"""Keeps what the process owns: renews its leases, looks for stop requests, lets nobody work beyond a proven lease."""
+
+import asyncio
+import threading
+import time
+
+import structlog
+
+from overnight.states import StopRequest
+from overnight.store import leases, nodes, tasks
+from overnight.store.database import Database
+from worker.held import Halt, Holdings
+
+log = structlog.get_logger(__name__)
+
+TICK = 1.0
+HALTS = {StopRequest.CANCEL: Halt.CANCEL, StopRequest.INTERRUPT: Halt.INTERRUPT}
+
+
+class Keeper:
+    """A thread of its own with a connection of its own: it must not queue behind the work it watches over."""
+
+    def __init__(self, database: Database, holdings: Holdings, owner: str, *, ttl: float, slots: int) -> None:
+        self._database = database
+        self._holdings = holdings
+        self._owner = owner
+        self._ttl = ttl
+        self._slots = slots
+        self._renewed_at = float("-inf")
+        self._look = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def look_now(self) -> None:
+        """Somebody may have asked for a stop."""
+        self._look.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._look.set()
+        self._thread.join(timeout=TICK)
+
+    async def watch_proofs(self) -> None:
+        """On the event loop, where no database can hold it up: stops calls in time when leases cannot be renewed."""
+        while True:
+            await asyncio.sleep(TICK)
+            stopped = self._holdings.halt_unproven(margin=self._ttl / 10)
+            if stopped:
+                log.warning("leases_not_renewed", stopped=stopped)
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                self._keep()
+            except Exception as error:
+                log.warning("keeper_failed", error=f"{type(error).__name__}: {error}")
+            self._look.wait(TICK)
+            self._look.clear()
+
+    def _keep(self) -> None:
+        if time.monotonic() - self._renewed_at >= self._ttl / 3:
+            self._renew()
+        if self._holdings.every():
+            self._carry_out_stops()
+
+    def _renew(self) -> None:
+        asked_at = time.monotonic()
+        held = self._holdings.every()
+        with self._database.write() as connection:
+            ours = leases.renew(connection, self._owner, held, self._ttl) if held else {}
+            nodes.report(connection, self._owner.partition("#")[0], "worker", self._owner, self._slots)
+        for session_id, mine in held.items():
+            if ours.get(session_id) == mine.lease.token:
+                mine.proven_until = asked_at + self._ttl
+            elif self._holdings.every().get(session_id) is mine:
+                mine.halt(Halt.LOST)
+        self._renewed_at = asked_at
+
+    def _carry_out_stops(self) -> None:
+        with self._database.read() as connection:
+            wanted = tasks.stopping(connection)
+        held = self._holdings.every()
+        for session_id, (task_id, request) in wanted.items():
+            mine = held.get(session_id)
+            if mine is not None and mine.task_id == task_id:
+                mine.halt(HALTS[request])

@@ -1,0 +1,89 @@
+"""What a worker process has once, and how it comes up and goes."""
+
+import asyncio
+import random
+import secrets
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any
+
+import structlog
+from celery import Celery
+
+from overnight.after_commit import AfterCommit
+from overnight.expiry import Limits
+from overnight.settings import Settings
+from overnight.store import leases
+from overnight.store.database import Database
+from worker import claude
+from worker.decide import RetryRules
+from worker.held import Halt, Holdings
+from worker.hints import Hints
+from worker.keeper import Keeper
+
+log = structlog.get_logger(__name__)
+
+#: Connections are held for a statement or two, so slots share them.
+MOST_CONNECTIONS = 16
+
+
+class Process:
+    """Passed to everything that works; `owner` is `node#incarnation`, new at each start."""
+
+    def __init__(self, settings: Settings, app: Celery, node: str, slots: int) -> None:
+        self.settings = settings
+        self.owner = f"{node}#{secrets.token_hex(4)}"
+        self.slots = slots
+        self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
+        self.after_commit = AfterCommit(settings.redis_url, app)
+        self.holdings = Holdings()
+        self.keeper = Keeper(self.database, self.holdings, self.owner, ttl=settings.lease_ttl, slots=slots)
+        self.hints = Hints(settings.redis_url, on_stop=self.keeper.look_now)
+        self.limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
+        self.retry_rules = RetryRules(
+            settings.retry_base, settings.retry_cap, settings.retry_after_cap, settings.max_retry_age
+        )
+        self.chance = random.SystemRandom()
+        self.draining = threading.Event()
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="loop", daemon=True)
+
+    def start(self) -> None:
+        """Before the first message is taken: the leases of a dead predecessor are freed and woken.
+
+        May be called again after it failed for want of a database.
+        """
+        with self.database.write() as connection:
+            orphans = leases.free_predecessor(connection, self.owner)
+        for session_id in orphans:
+            self.after_commit.wake(session_id)
+        self._thread.start()
+        self.claude = self.submit(_make_client(self.settings)).result()
+        self._watchers = [self.submit(self.hints.listen()), self.submit(self.keeper.watch_proofs())]
+        self.keeper.start()
+        log.info("worker_started", owner=self.owner, slots=self.slots, taken_over=len(orphans))
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Runs a coroutine on the process's one event loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def drain(self) -> None:
+        """No new step; what is still under way after a short grace is handed back as it stands."""
+        self.draining.set()
+        self.loop.call_soon_threadsafe(
+            self.loop.call_later, self.settings.drain_seconds, self.holdings.halt_all, Halt.DRAIN
+        )
+
+    def close(self) -> None:
+        self.keeper.close()
+        for watcher in self._watchers:
+            watcher.cancel()
+        self.submit(self.claude.close()).result(timeout=5)
+        self.after_commit.close()
+        self.database.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+async def _make_client(settings: Settings) -> Any:
+    return claude.client(settings)

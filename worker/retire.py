@@ -1,0 +1,90 @@
+"""What an owner does with a session that nobody uses: warn, summarise, archive. A task that arrives first wins."""
+
+import structlog
+
+from overnight import expiry
+from overnight.models import Task
+from overnight.states import ArchiveReason
+from overnight.store import retirement, turns
+from overnight.store.calls import Call
+from overnight.store.leases import Lease
+from overnight.store.submissions import WAKE_GRACE
+from worker import context
+from worker.asking import Heard, ask
+from worker.claude import Request
+from worker.held import Held
+from worker.persist import persist
+from worker.process import Process
+from worker.step import load_history
+
+log = structlog.get_logger(__name__)
+
+SUMMARY_TOKENS = 2_000
+SUMMARISE = (
+    "This conversation is being archived. Write a summary for whoever resumes it, in at most 400 words: what was "
+    "asked, what was decided and why, what was produced, what is still open. Do not address anybody."
+)
+
+
+def retire(process: Process, held: Held, lease: Lease) -> Task | None:
+    """Lets go of an idle session, having done what is due; gives the task that has arrived meanwhile, if one has."""
+    verdict = expiry.judge(
+        process.limits,
+        created_at=lease.created_at,
+        idle_since=lease.idle_since or lease.now,
+        notified_at=lease.notified_at,
+        now=lease.now,
+    )
+    match verdict:
+        case expiry.Notify(reason, expires_at):
+            gone = persist(process, held, retirement.warn, lease, reason, expires_at)
+        case expiry.Expire(reason):
+            gone = _archive(process, held, lease, reason)
+        case _:
+            gone = False
+    return None if gone else persist(process, held, turns.rest, lease, process.limits)
+
+
+def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
+    if lease.ledger_seq == 0:
+        return _close(process, held, lease, reason, None, None, None)
+    heard = ask(process, held, _summary_request(process, lease), purpose="summary")
+    if heard.message is not None:
+        return _close(process, held, lease, reason, _text(heard), None, heard.call)
+    if heard.failure is None:  # halted: the next owner does it
+        persist(process, held, turns.hand_back, lease, WAKE_GRACE)
+        return True
+    problem = str(heard.failure.error["message"])
+    if lease.summary_attempts + 1 >= process.settings.summary_attempts:
+        return _close(process, held, lease, reason, None, problem, heard.call)
+    delay = process.settings.retry_base * 2**lease.summary_attempts
+    log.warning("summary_failed", session=lease.session_id, attempt=lease.summary_attempts + 1, error=problem)
+    return persist(process, held, retirement.postpone, lease, delay)
+
+
+def _summary_request(process: Process, lease: Lease) -> Request:
+    model = process.settings.summary_model or lease.model
+    # Another model may not read this one's thinking, so all of it stays behind.
+    cut = lease.context_cut if model == lease.model else lease.ledger_seq
+    prompt = [{"type": "text", "text": SUMMARISE}]
+    sent = context.messages(load_history(process, lease), prompt, cut)
+    return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent)
+
+
+def _close(
+    process: Process,
+    held: Held,
+    lease: Lease,
+    reason: ArchiveReason,
+    summary: str | None,
+    problem: str | None,
+    call: Call | None,
+) -> bool:
+    return persist(
+        process, held, lambda connection: retirement.archive(connection, lease, reason, summary, problem, call)
+    )
+
+
+def _text(heard: Heard) -> str:
+    assert heard.message is not None
+    return "".join(block["text"] for block in heard.message["content"] if block["type"] == "text")

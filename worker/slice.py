@@ -1,0 +1,72 @@
+"""One Celery message's worth of work: take the session, run its due steps while time is left, let go."""
+
+import time
+
+import structlog
+
+from overnight.errors import LeaseLost
+from overnight.models import Task
+from overnight.store import leases, tasks, turns
+from overnight.store.leases import Lease
+from overnight.store.submissions import WAKE_GRACE
+from worker.held import Halt, Held
+from worker.persist import persist
+from worker.process import Process
+from worker.retire import retire
+from worker.step import run_step
+
+log = structlog.get_logger(__name__)
+
+
+def run_slice(process: Process, session_id: str) -> None:
+    """Advances one session. A stale, doubled or late wake-up finds it owned or with nothing due, and does nothing."""
+    ttl = process.settings.lease_ttl
+    asked_at = time.monotonic()
+    with process.database.write() as connection:
+        lease = leases.acquire(connection, session_id, process.owner, ttl)
+        if lease is None:
+            return
+        task = tasks.head(connection, session_id)
+    with process.holdings.holding(lease, ttl, asked_at) as held:
+        try:
+            _advance(process, held, lease, task)
+        except LeaseLost:
+            log.warning("lease_lost", session=session_id, owner=process.owner)
+
+
+def _advance(process: Process, held: Held, lease: Lease, task: Task | None) -> None:
+    ends = time.monotonic() + process.settings.slice_seconds
+    while (task := _due(process, held, lease, task)) is not None:
+        if process.draining.is_set() or time.monotonic() > ends:
+            return _hand_back(process, held, lease, task)
+        held.task_id = task.id
+        after = run_step(process, held, lease, task)
+        if after is None:
+            return _hand_back(process, held, lease, task)
+        _tell(process, lease.session_id)
+        if after.task is None:
+            return None
+        lease, task = after.lease, after.task
+    return _tell(process, lease.session_id)
+
+
+def _due(process: Process, held: Held, lease: Lease, task: Task | None) -> Task | None:
+    """The task to work on now; None having let go of the session, because there is none."""
+    if task is None:
+        return retire(process, held, lease)
+    if turns.is_due(task, lease.now):
+        return task
+    return persist(process, held, turns.rest, lease, process.limits)
+
+
+def _hand_back(process: Process, held: Held, lease: Lease, task: Task) -> None:
+    """Lets go with work left and sends for the next owner; one who has lost the session has nothing to hand back."""
+    if held.reason is Halt.LOST:
+        return
+    persist(process, held, turns.hand_back, lease, WAKE_GRACE)
+    process.after_commit.wake(lease.session_id, task.id)
+
+
+def _tell(process: Process, session_id: str) -> None:
+    if process.hints.is_watched(session_id):
+        process.after_commit.nudge(session_id)

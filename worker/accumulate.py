@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+#: What may come first; anything else counts only once the message has begun.
+FIRST = {"message_start", "error"}
+
 
 class StreamError(Exception):
     """An `error` event inside a stream that had begun with status 200."""
@@ -19,6 +22,7 @@ class Accumulator:
         self.message: dict[str, Any] | None = None
         self.done = False
         self._parts: list[str] = []
+        self._growing = ""  # the field that the parts make
 
     @property
     def usage(self) -> dict[str, Any]:
@@ -26,6 +30,8 @@ class Accumulator:
 
     def feed(self, event: dict[str, Any]) -> str:
         """Takes one event; gives the text it adds, mostly. Raises `StreamError`."""
+        if self.message is None and event["type"] not in FIRST:
+            return ""
         match event["type"]:
             case "content_block_delta":
                 return self._add(event["index"], event["delta"])
@@ -65,12 +71,11 @@ class Accumulator:
         block = self._content[index]
         match delta["type"]:
             case "text_delta":
-                self._parts.append(delta["text"])
-                return str(delta["text"])
+                return self._grow("text", delta["text"])
             case "thinking_delta":
-                self._parts.append(delta["thinking"])
+                self._grow("thinking", delta["thinking"])
             case "input_json_delta":
-                self._parts.append(delta["partial_json"])
+                self._grow("input", delta["partial_json"])
             case "signature_delta":
                 block["signature"] = delta["signature"]
             case "citations_delta":
@@ -79,20 +84,21 @@ class Accumulator:
                 block |= {name: value for name, value in delta.items() if name != "type"}
         return ""
 
+    def _grow(self, field: str, piece: str) -> str:
+        self._growing = field
+        self._parts.append(piece)
+        return piece
+
     def _close(self, block: dict[str, Any]) -> None:
         whole, self._parts = "".join(self._parts), []
-        if not whole:
-            return
-        match block["type"]:
-            case "text":
-                block["text"] += whole
-            case "thinking":
-                block["thinking"] += whole
-            case _:
-                block["input"] = json.loads(whole)
+        if whole:
+            grown = json.loads(whole) if self._growing == "input" else block.get(self._growing, "") + whole
+            block[self._growing] = grown
 
     def _end(self, event: dict[str, Any]) -> None:
         assert self.message is not None
+        if self._parts and self._growing != "input":  # cut by max_tokens: its block is not always closed
+            self._close(self._content[-1])
         self.message |= event["delta"]
         self.message["usage"] |= {
             name: count for name, count in (event.get("usage") or {}).items() if count is not None

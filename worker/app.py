@@ -1,7 +1,10 @@
-"""The Celery app of workers, beat and Flower: `celery -A worker.app worker|beat|flower`. Importing it opens nothing."""
+"""The Celery app of workers, beat and Flower: `celery -A worker.app worker|beat|flower`. Importing it opens nothing.
+
+What only a worker needs is imported when one starts: beat and Flower import this module too, and the SDK takes seconds.
+"""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
@@ -9,10 +12,9 @@ from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 from overnight.broker import celery_app
 from overnight.routing import ADVANCE, SWEEP_QUEUE
 from overnight.settings import Settings
-from overnight.store.database import is_down
-from worker import sweeps
-from worker.process import Process
-from worker.slice import run_slice
+
+if TYPE_CHECKING:
+    from worker.process import Process
 
 log = structlog.get_logger(__name__)
 
@@ -32,26 +34,36 @@ app.conf.update(
     },
 )
 
-_process: list[Process] = []  # one, from worker_init on: Celery's tasks and signals have no other place for it
+_process: "list[Process]" = []  # one, from worker_init on: Celery's tasks and signals have no other place for it
 
 
 @app.task(name=ADVANCE)
 def advance(session_id: str) -> None:
+    from worker.slice import run_slice
+
     run_slice(_process[0], session_id)
 
 
 @app.task(name=WAKE_SWEEP)
 def wake_sweep() -> None:
-    sweeps.wake_due(_process[0])
+    from worker.sweeps import wake_due
+
+    wake_due(_process[0])
 
 
 @app.task(name=PURGE_SWEEP)
 def purge_sweep() -> None:
-    sweeps.purge(_process[0])
+    from worker.sweeps import purge
+
+    purge(_process[0])
 
 
 @worker_init.connect
 def _start(sender: Any, **_: Any) -> None:
+    from overnight.store.database import is_down
+    from worker import slice, sweeps  # noqa: A004, F401 (now, so that the first task need not wait for them)
+    from worker.process import Process
+
     process = Process(settings, app, sender.hostname, int(sender.concurrency))
     while True:
         try:

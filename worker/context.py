@@ -34,7 +34,7 @@ def shorter(history: Sequence[Entry]) -> int | None:
     """After which message to begin so that half of the history is no longer sent; None when there is none."""
     sizes = [len(json.dumps(entry.content)) for entry in history]
     half, dropped = sum(sizes) / 2, 0
-    for entry, following, size in zip(history, [*history[1:], None], sizes, strict=True):
+    for entry, following, size in zip(history, [*history, None][1:], sizes, strict=True):
         dropped += size
         if dropped >= half and (following is None or following.role == "user"):
             return entry.seq

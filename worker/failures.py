@@ -108,7 +108,8 @@ def _remedy(status: int, code: str | None, message: str) -> Remedy:
 
 def _in_stream(error: dict[str, Any]) -> Failure:
     kind, message = error.get("type") or "api_error", error.get("message") or "error in mid-stream"
-    code = (error.get("details") or {}).get("error_code")
+    details = error.get("details")
+    code = details.get("error_code") if isinstance(details, dict) else None
     remedy = Remedy.FAIL if code in SPENT else BY_TYPE.get(kind, Remedy.RETRY)
     return Failure(remedy, {"type": kind, "status": 200, "message": message})
 
@@ -130,7 +131,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if (seconds := _number(value)) is not None:
         return seconds
     date = email.utils.parsedate_tz(value) if value else None
-    return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
+    try:
+        return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
+    except (ValueError, OverflowError):  # a date that no calendar has
+        return None
 
 
 def _number(value: str | None) -> float | None:

@@ -34,8 +34,18 @@ class Held:
     def reason(self) -> Halt | None:
         return self._reason
 
-    def halt(self, reason: Halt) -> None:
+    def turn_to(self, task_id: str) -> None:
+        """The task to work on from now: a stop asked of an earlier one, carried out or come too late, is not for it."""
         with self._lock:
+            self.task_id = task_id
+            if self._reason in {Halt.CANCEL, Halt.INTERRUPT}:
+                self._reason = None
+
+    def halt(self, reason: Halt, task_id: str | None = None) -> None:
+        """Stops the work; where `task_id` is given, only if that is the task at hand."""
+        with self._lock:
+            if task_id not in {None, self.task_id}:
+                return
             if self._reason is None or reason is Halt.LOST:
                 self._reason = reason
             call = self._call
@@ -55,12 +65,6 @@ class Held:
         finally:
             with self._lock:
                 self._call = None
-
-    def resume(self) -> None:
-        """The stop that was asked for has been carried out; the next task is not concerned."""
-        with self._lock:
-            if self._reason in {Halt.CANCEL, Halt.INTERRUPT}:
-                self._reason = None
 
 
 class Holdings:

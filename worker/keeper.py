@@ -85,5 +85,5 @@ class Keeper:
         held = self._holdings.every()
         for session_id, (task_id, request) in wanted.items():
             mine = held.get(session_id)
-            if mine is not None and mine.task_id == task_id:
-                mine.halt(HALTS[request])
+            if mine is not None:
+                mine.halt(HALTS[request], task_id)

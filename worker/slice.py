@@ -39,7 +39,7 @@ def _advance(process: Process, held: Held, lease: Lease, task: Task | None) -> N
     while (task := _due(process, held, lease, task)) is not None:
         if process.draining.is_set() or time.monotonic() > ends:
             return _hand_back(process, held, lease, task)
-        held.task_id = task.id
+        held.turn_to(task.id)
         after = run_step(process, held, lease, task)
         if after is None:
             return _hand_back(process, held, lease, task)
@@ -62,7 +62,7 @@ def _due(process: Process, held: Held, lease: Lease, task: Task | None) -> Task 
 def _hand_back(process: Process, held: Held, lease: Lease, task: Task) -> None:
     """Lets go with work left and sends for the next owner; one who has lost the session has nothing to hand back."""
     if held.reason is Halt.LOST:
-        return
+        raise LeaseLost(lease.session_id)
     persist(process, held, turns.hand_back, lease, WAKE_GRACE)
     process.after_commit.wake(lease.session_id, task.id)
 

@@ -87,7 +87,6 @@ def _stop(process: Process, held: Held, turn: Turn, heard: Heard) -> Next | None
     if request is None:
         return None
     following = persist(process, held, turns.stop, turn, request, heard.call)
-    held.resume()
     return Next(turn.lease, following)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
+from sqlmodel import col
 
 from overnight.ids import CALL, new_id
 from overnight.models import ModelCall, Task, Usage
@@ -48,6 +49,12 @@ def totals(task: Task, call: Call | None) -> dict[str, int | None]:
     if call is None:
         return {}
     return {name: _sum(getattr(task, name), amount) for name, amount in call.counts.items()}
+
+
+def add_up(connection: Connection, task: Task, call: Call | None) -> None:
+    """Raises the task's sums where no move of the task does."""
+    if call is not None:
+        connection.execute(update(Task).where(col(Task.id) == task.id).values(**totals(task, call)))
 
 
 def record(connection: Connection, lease: Lease, stamp: Stamp, task_id: str | None, call: Call) -> None:

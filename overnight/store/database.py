@@ -1,5 +1,6 @@
 """One engine a process, on Postgres or SQLite, and the two ways to use it: read and write."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,6 +21,8 @@ READING = {"reading": True}
 
 def is_down(error: BaseException) -> bool:
     """Whether an error says that the database is away, and not that a statement was wrong."""
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return False  # such as a missing table, which SQLite's driver calls operational
     return isinstance(error, DATABASE_DOWN) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Update, bindparam, or_, update
+from sqlalchemy import Connection, Executable, Update, bindparam, func, or_, update
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
@@ -164,7 +164,7 @@ def free_predecessor(connection: Connection, owner: str) -> Sequence[str]:
     statement = (
         update(Session)
         .where(
-            col(Session.lease_owner).startswith(f"{node}#", autoescape=True),
+            func.substr(col(Session.lease_owner), 1, len(node) + 1) == f"{node}#",  # LIKE is lax about case on SQLite
             col(Session.lease_owner) != owner,
         )
         .values(**FREE, wake_at=after(1.0), wakes=1)

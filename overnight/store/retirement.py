@@ -30,6 +30,7 @@ def warn(connection: Connection, lease: Lease, reason: ArchiveReason, expires_at
     draft = Draft(event_types.SESSION_EXPIRING, {"reason": reason, "expires_at": expires_at.isoformat()})
     stamp = leases.guard(connection, lease, events=1)
     if stamp.inbox != lease.inbox:
+        connection.rollback()
         return False
     _record(connection, lease, stamp, [draft])
     leases.let_go(connection, lease, expires_at, idle_since=lease.idle_since, notified_at=stamp.now)
@@ -40,6 +41,7 @@ def postpone(connection: Connection, lease: Lease, delay: float) -> bool:
     """The summary failed: tries again after `delay` seconds; False when a task has arrived."""
     stamp = leases.guard(connection, lease, 0, GUARD_ATTEMPT)
     if stamp.inbox != lease.inbox:
+        connection.rollback()
         return False
     later = stamp.now + timedelta(seconds=delay)
     leases.let_go(connection, lease, later, idle_since=lease.idle_since, notified_at=lease.notified_at)

@@ -45,6 +45,7 @@ CALL_ATTENTION = (
         event_seq=Session.event_seq + bindparam("events"),
         idle_since=None,
         notified_at=None,
+        summary_attempts=0,
         updated_at=now(),
         wakes=case((LEASED, col(Session.wakes)), else_=Session.wakes + 1),
         wake_at=case((or_(LEASED, col(Session.wakes) > 0), col(Session.wake_at)), else_=after(literal(WAKE_GRACE))),
@@ -150,7 +151,7 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
     attention = call_attention(connection, workspace_id, task.session_id, count=1)
     if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=[TaskStatus.QUEUED, TaskStatus.WAITING]):
         draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "cancelled"}, task_id)
-    elif tasks.request_stop(connection, task_id, StopRequest.CANCEL):
+    elif tasks.request_stop(connection, task_id, StopRequest.CANCEL) or _is_cancelled(connection, task):
         draft = Draft(event_types.TASK_STOP_REQUESTED, {"request": StopRequest.CANCEL}, task_id)
     else:
         raise IllegalMove(f"task {task_id} has already {tasks.get(connection, workspace_id, task_id).status}")
@@ -164,7 +165,7 @@ def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tup
     Gives the recorded event and whether to send a wake-up. Raises `NotFound` and `SessionClosed`.
     """
     attention = call_attention(connection, workspace_id, session_id, count=1)
-    head = tasks.head(connection, session_id)
+    head = tasks.at_work(connection, session_id)
     stopped = head is not None and tasks.request_stop(connection, head.id, StopRequest.INTERRUPT)
     draft = Draft(event_types.USER_INTERRUPT, task_id=head.id if head and stopped else None)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, [draft])
@@ -180,7 +181,8 @@ def retry(connection: Connection, workspace_id: str, task_id: str) -> tuple[Task
     fresh = {"error": None, "stop_reason": None, "attempts": 0, "retry_since": None, "stop_request": None}
     legal = sources(TASK_MOVES, TaskStatus.QUEUED)
     if not tasks.move(connection, task_id, TaskStatus.QUEUED, sources=legal, **fresh):
-        raise IllegalMove(f"task {task_id} is {task.status}; only a failed task can be retried")
+        status = tasks.get(connection, workspace_id, task_id).status
+        raise IllegalMove(f"task {task_id} is {status}; only a failed task can be retried")
     draft = Draft(event_types.TASK_QUEUED, {"retry": True}, task_id)
     events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
     return tasks.get(connection, workspace_id, task_id), attention.wake
@@ -219,6 +221,11 @@ def _end_waiting(connection: Connection, head: Task) -> None:
     tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=waiting, stop_reason="interrupted")
     draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "interrupted"}, head.id)
     events.append(connection, head.workspace_id, head.session_id, attention.event_seq, attention.now, [draft])
+
+
+def _is_cancelled(connection: Connection, task: Task) -> bool:
+    """Whether somebody else was quicker: seen only under the session's lock."""
+    return tasks.get(connection, task.workspace_id, task.id).status == TaskStatus.CANCELLED
 
 
 def _attention(row: Row[Any]) -> Attention:

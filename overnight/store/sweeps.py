@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from overnight.models import Event, Idempotency, Message, ModelCall, Session, Task
 from overnight.states import Life
-from overnight.store.clock import after, now
+from overnight.store.clock import after, ago, now
 
 #: Seconds until a session that was woken and not taken is woken again: doubled, lest a backlog feed itself.
 PATIENCE = case({0: 2.0, 1: 4.0, 2: 8.0, 3: 16.0}, value=col(Session.wakes), else_=30.0)
@@ -15,7 +15,7 @@ PATIENCE = case({0: 2.0, 1: 4.0, 2: 8.0, 3: 16.0}, value=col(Session.wakes), els
 DUE = (
     select(col(Session.id))
     .where(
-        col(Session.wake_at) <= now(),
+        col(Session.wake_at) <= ago(0.0),
         col(Session.life) == Life.ACTIVE,
         or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
     )
@@ -23,11 +23,10 @@ DUE = (
     .limit(bindparam("batch"))
     .with_for_update(skip_locked=True)
 )
-MARK_DUE = (
+MARK = (
     update(Session)
-    .where(col(Session.id).in_(DUE.scalar_subquery()))
+    .where(col(Session.id).in_(bindparam("due", expanding=True)))
     .values(wake_at=after(PATIENCE), wakes=Session.wakes + 1)
-    .returning(col(Session.id))
 )
 
 IDEMPOTENCY_AGE = 86_400.0
@@ -35,16 +34,20 @@ IDEMPOTENCY_AGE = 86_400.0
 
 def take_due(connection: Connection, batch: int = 500) -> Sequence[str]:
     """The sessions that need attention and have no owner, marked ahead so that the next sweep leaves them alone."""
-    return connection.execute(MARK_DUE, {"batch": batch}).scalars().all()
+    due = connection.execute(DUE, {"batch": batch}).scalars().all()
+    if due:  # a statement of its own: as a subquery it makes Postgres read every session
+        connection.execute(MARK, {"due": due})
+    return due
 
 
 def purgeable(connection: Connection, retention_days: float, batch: int = 20) -> Sequence[str]:
     """Deleted sessions, and archived ones older than `retention_days` (0: none of these)."""
     gone = col(Session.life) == Life.DELETED
     if retention_days > 0:
-        old = and_(col(Session.life) == Life.ARCHIVED, col(Session.archived_at) <= after(-86_400.0 * retention_days))
+        old = and_(col(Session.life) == Life.ARCHIVED, col(Session.archived_at) <= ago(86_400.0 * retention_days))
         gone = or_(gone, old)
-    return connection.execute(select(col(Session.id)).where(gone).limit(batch)).scalars().all()
+    closed = col(Session.archived_at).is_not(None)  # which the index asks for
+    return connection.execute(select(col(Session.id)).where(closed, gone).limit(batch)).scalars().all()
 
 
 def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:
@@ -65,7 +68,7 @@ def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:
 def forget_idempotency_keys(connection: Connection, batch: int = 1_000) -> int:
     """Drops keys older than a day."""
     old = select(col(Idempotency.workspace_id), col(Idempotency.key)).where(
-        col(Idempotency.created_at) <= after(-IDEMPOTENCY_AGE)
+        col(Idempotency.created_at) <= ago(IDEMPOTENCY_AGE)
     )
     chosen = tuple_(col(Idempotency.workspace_id), col(Idempotency.key)).in_(old.limit(batch))
     return connection.execute(delete(Idempotency).where(chosen)).rowcount

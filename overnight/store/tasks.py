@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, case, exists, or_, select, update
 from sqlmodel import col
 
 from overnight.errors import NotFound
-from overnight.models import Task
-from overnight.states import FINAL, UNFINISHED, StopRequest, TaskStatus
+from overnight.models import Session, Task
+from overnight.states import FINAL, UNFINISHED, Life, StopRequest, TaskStatus
 from overnight.store.clock import now
 from overnight.store.rows import every, first
 
@@ -20,14 +20,17 @@ HEAD = (
     .order_by(col(Task.seq))
     .limit(1)
 )
+AT_WORK = HEAD.order_by(None).order_by(case((col(Task.status) == TaskStatus.RUNNING, 0), else_=1), col(Task.seq))
+#: The tasks of a deleted session are gone with it, before the purge removes their rows.
+SHOWN = exists().where(col(Session.id) == col(Task.session_id), col(Session.life) != Life.DELETED)
 STOPPING = select(col(Task.session_id), col(Task.id), col(Task.stop_request)).where(
     col(Task.stop_request).is_not(None), col(Task.status) == TaskStatus.RUNNING
 )
 
 
 def get(connection: Connection, workspace_id: str, task_id: str) -> Task:
-    """Raises `NotFound`, also for another workspace's."""
-    statement = select(Task).where(col(Task.id) == task_id, col(Task.workspace_id) == workspace_id)
+    """Raises `NotFound`, also for another workspace's and for a deleted session's."""
+    statement = select(Task).where(col(Task.id) == task_id, col(Task.workspace_id) == workspace_id, SHOWN)
     task = first(connection, Task, statement)
     if task is None:
         raise NotFound(f"task {task_id} not found")
@@ -37,6 +40,11 @@ def get(connection: Connection, workspace_id: str, task_id: str) -> Task:
 def head(connection: Connection, session_id: str) -> Task | None:
     """The first task of the session that is not finished: the one to work on."""
     return first(connection, Task, HEAD, {"session_id": session_id})
+
+
+def at_work(connection: Connection, session_id: str) -> Task | None:
+    """The task that the session is doing: the running one, which a retry may have put behind others, else the first."""
+    return first(connection, Task, AT_WORK, {"session_id": session_id})
 
 
 def move(
@@ -90,7 +98,7 @@ def page(
     until: datetime | None = None,
 ) -> Sequence[Task]:
     """At most `limit` tasks, newest first, older than `cursor` (created_at, id)."""
-    statement = select(Task).where(col(Task.workspace_id) == workspace_id)
+    statement = select(Task).where(col(Task.workspace_id) == workspace_id, SHOWN)
     if session_id is not None:
         statement = statement.where(col(Task.session_id) == session_id)
     if statuses:

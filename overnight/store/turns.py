@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, Update, bindparam
 
 from overnight import event_types, expiry
 from overnight.errors import LeaseLost
@@ -118,20 +118,23 @@ def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) ->
         Draft(event_types.SESSION_RESCHEDULED, task_id=task.id),
     ]
     stamp = _end_turn(connection, turn, call, messages=0, events=len(drafts))
-    due = stamp.now + timedelta(seconds=pause.delay)
+    # The inbox has moved on: this task may have been asked to stop, or an earlier one be queued again.
+    first = task if stamp.inbox == task.seq else tasks.head(connection, task.session_id) or task
+    due = stamp.now + timedelta(seconds=pause.delay if first.stop_request is None else 0.0)
     waiting = {"wait_reason": pause.reason, "due_at": due, "error": pause.error, "attempts": task.attempts + 1}
     since = {"retry_since": task.retry_since or stamp.now}
     _move(connection, task, TaskStatus.WAITING, [TaskStatus.RUNNING], **waiting, **since, **calls.totals(task, call))
     _record(connection, turn.lease, stamp, drafts)
-    leases.let_go(connection, turn.lease, due)
+    leases.let_go(connection, turn.lease, due if first.id == task.id else stamp.now)
 
 
 def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:
     """From now on the ledger is sent from after `context_from`; gives the lease and the task as they are then."""
     compacted = Draft(event_types.CONTEXT_COMPACTED, {"context_from": context_from}, turn.task.id)
     drafts = [_span_end(turn, call), compacted]
-    statement = GUARD.values(context_from=context_from, context_cut=Session.ledger_seq)
-    stamp = leases.guard(connection, turn.lease, len(drafts), statement)
+    statement = GUARD_END.values(context_from=context_from, context_cut=Session.ledger_seq)
+    stamp = _end_turn(connection, turn, call, messages=0, events=len(drafts), statement=statement)
+    calls.add_up(connection, turn.task, call)
     _record(connection, turn.lease, stamp, drafts)
     lease = replace(turn.lease, context_from=context_from, context_cut=stamp.ledger_seq)
     return lease, tasks.head(connection, lease.session_id)
@@ -152,6 +155,9 @@ def rest(connection: Connection, lease: Lease, limits: Limits) -> Task | None:
     if head is not None:
         leases.let_go(connection, lease, head.due_at)
         return None
+    if lease.idle_since is None:  # its last task was cancelled while it waited: nobody has said so yet
+        stamp = leases.guard(connection, lease, events=1)
+        _record(connection, lease, stamp, [Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": "end_turn"}})])
     idle_since = lease.idle_since or stamp.now
     verdict = expiry.judge(
         limits, created_at=lease.created_at, idle_since=idle_since, notified_at=lease.notified_at, now=stamp.now
@@ -166,8 +172,16 @@ def is_due(task: Task, at: datetime) -> bool:
     return task.status != TaskStatus.WAITING or (task.due_at is not None and task.due_at <= at)
 
 
-def _end_turn(connection: Connection, turn: Turn, call: Call | None, *, messages: int, events: int) -> Stamp:
-    stamp = leases.guard(connection, turn.lease, events, GUARD_END, messages=messages, **calls.added(call))
+def _end_turn(
+    connection: Connection,
+    turn: Turn,
+    call: Call | None,
+    *,
+    messages: int,
+    events: int,
+    statement: Update = GUARD_END,
+) -> Stamp:
+    stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call))
     if call is not None:
         calls.record(connection, turn.lease, stamp, turn.task.id, call)
     return stamp

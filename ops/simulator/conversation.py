@@ -1,0 +1,81 @@
+"""Reading a request: what was said last, how far the turn has come, and how long it all is."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+Message = dict[str, Any]
+Block = dict[str, Any]
+
+
+class Turn(NamedTuple):
+    """The last words of the user, and how many times Claude has already answered since."""
+
+    text: str
+    step: int
+
+
+def blocks(content: str | list[Block]) -> list[Block]:
+    """Content as blocks; a plain string is one text block."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def text_of(message: Message) -> str:
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "\n".join(block["text"] for block in content if block["type"] == "text")
+
+
+def current_turn(messages: list[Message]) -> Turn:
+    """Tool results carry no words of the user, so the turn began at the last user message that has text."""
+    step = 0
+    for message in reversed(messages):
+        if message["role"] == "assistant":
+            step += 1
+        elif message["role"] == "user" and (text := text_of(message)):
+            return Turn(text, step)
+    return Turn("", step)
+
+
+def tool_results(messages: list[Message]) -> list[str]:
+    """What the tools answered, when the last message is their answer."""
+    return [_result_text(block) for block in blocks(messages[-1]["content"]) if block["type"] == "tool_result"]
+
+
+def _result_text(block: Block) -> str:
+    content = block.get("content") or ""
+    return content if isinstance(content, str) else "\n".join(part.get("text", part["type"]) for part in content)
+
+
+def size(content: str | list[Block]) -> int:
+    """Characters of content."""
+    if isinstance(content, str):
+        return len(content)
+    if len(content) == 1:
+        return _block_size(content[0])
+    return sum(map(_block_size, content))
+
+
+def _block_size(block: Block) -> int:
+    return len(block["text"]) if block["type"] == "text" else len(str(block))
+
+
+def preamble_size(request: dict[str, Any]) -> int:
+    """Characters that come before the messages: tools and system prompt."""
+    tools = request.get("tools")
+    return size(request.get("system") or "") + (len(str(tools)) if tools else 0)
+
+
+def tokens(characters: int) -> int:
+    """Four characters are one token."""
+    return (characters + 3) // 4
+
+
+def input_tokens(request: dict[str, Any]) -> int:
+    return tokens(preamble_size(request) + sum(size(message["content"]) for message in request["messages"]))
+
+
+def marked(content: str | list[Block]) -> Iterator[Block]:
+    """The blocks that carry a cache marker."""
+    if not isinstance(content, str):
+        yield from (block for block in content if block.get("cache_control"))

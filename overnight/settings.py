@@ -1,6 +1,5 @@
-"""Settings, read once from the environment (or `.env`) and passed in. Times are seconds where the name says no other."""
+"""Settings, read once from the environment or `.env`, then passed in. Times are seconds where no unit is named."""
 
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -10,7 +9,9 @@ ANTHROPIC_URL = "https://api.anthropic.com"
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="OVERNIGHT_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="OVERNIGHT_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     # Where things are. Empty means the embedded one in the data directory.
     data_dir: Path = Path(".overnight")
@@ -20,6 +21,7 @@ class Settings(BaseSettings):
     # Claude. Without a key the simulator answers, and everything says so.
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str = ""
+    simulated: bool = False  # said by a stack to its processes, whose address is the simulator's
     model: str = "claude-sonnet-5-5"
     summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
     max_tokens: int = Field(default=16_000, ge=1)
@@ -65,11 +67,11 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
 
-    @cached_property
+    @property
     def sql_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'overnight.db'}"
 
     @property
     def is_simulated(self) -> bool:
-        """Whether a stand-in for Claude answers: no key and no address of one's own."""
-        return self.anthropic_api_key is None and not self.anthropic_base_url
+        """Whether a stand-in for Claude answers: no key and no address of one's own, or a stack that says so."""
+        return self.simulated or (self.anthropic_api_key is None and not self.anthropic_base_url)

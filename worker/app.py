@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
+from overnight import logs
 from overnight.broker import celery_app
 from overnight.routing import ADVANCE, SWEEP_QUEUE
 from overnight.settings import Settings
@@ -22,6 +23,7 @@ WAKE_SWEEP = "overnight.sweep.wake"
 PURGE_SWEEP = "overnight.sweep.purge"
 
 settings = Settings()
+logs.configure(settings.log_level)
 app = celery_app(settings.redis_url)
 app.conf.update(
     worker_pool="threads",

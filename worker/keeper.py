@@ -42,6 +42,7 @@ class Keeper:
         self._closed = True
         self._look.set()
         self._thread.join(timeout=TICK)
+        self._database.close()
 
     async def watch_proofs(self) -> None:
         """On the event loop, where no database can hold it up: stops calls in time when leases cannot be renewed."""

@@ -38,7 +38,8 @@ class Process:
         self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
         self.after_commit = AfterCommit(settings.redis_url, app)
         self.holdings = Holdings()
-        self.keeper = Keeper(self.database, self.holdings, self.owner, ttl=settings.lease_ttl, slots=slots)
+        own_connection = Database(settings.sql_url, pool_size=1)
+        self.keeper = Keeper(own_connection, self.holdings, self.owner, ttl=settings.lease_ttl, slots=slots)
         self.hints = Hints(settings.redis_url, on_stop=self.keeper.look_now)
         self.limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
         self.retry_rules = RetryRules(

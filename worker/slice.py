@@ -32,6 +32,7 @@ def run_slice(process: Process, session_id: str) -> None:
             _advance(process, held, lease, task)
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
+            _leave(process, lease)
 
 
 def _advance(process: Process, held: Held, lease: Lease, task: Task | None) -> None:
@@ -65,6 +66,12 @@ def _hand_back(process: Process, held: Held, lease: Lease, task: Task) -> None:
         raise LeaseLost(lease.session_id)
     persist(process, held, turns.hand_back, lease, WAKE_GRACE)
     process.after_commit.wake(lease.session_id, task.id)
+
+
+def _leave(process: Process, lease: Lease) -> None:
+    """Frees the session if it is ours all the same: its task was cancelled in our hands, or a commit's answer lost."""
+    with process.database.write() as connection:
+        leases.let_go(connection, lease, lease.now)
 
 
 def _tell(process: Process, session_id: str) -> None:

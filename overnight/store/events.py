@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
 from overnight.ids import EVENT, new_id
 from overnight.models import Event, Task
-
-APPEND = insert(Event)
+from overnight.store.bulk import insert_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def append(
         }
         for place, draft in enumerate(drafts)
     ]
-    connection.execute(APPEND, rows)
+    insert_rows(connection, Event, rows)
 
 
 #: An event and its task's times: a user's event is processed when its task starts, any other when it is written.

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
 from overnight.models import Message
+from overnight.store.bulk import insert_rows
 from overnight.store.rows import every
 
-APPEND = insert(Message)
 LOAD = (
     select(col(Message.seq), col(Message.role), col(Message.content))
     .where(col(Message.session_id) == bindparam("session_id"), col(Message.seq) > bindparam("after_seq"))
@@ -35,7 +35,9 @@ def append(
     first = last_seq - len(rows) + 1
     fixed = {"workspace_id": workspace_id, "session_id": session_id, "created_at": at}
     blank = {"model": None, "message_id": None, "stop_reason": None}
-    connection.execute(APPEND, [{**blank, **row, **fixed, "seq": first + place} for place, row in enumerate(rows)])
+    insert_rows(
+        connection, Message, [{**blank, **row, **fixed, "seq": first + place} for place, row in enumerate(rows)]
+    )
 
 
 def page(connection: Connection, session_id: str, *, limit: int, cursor: int | None) -> Sequence[Message]:

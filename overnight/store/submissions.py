@@ -55,14 +55,13 @@ CALL_ATTENTION = (
     )
 )
 YOUNG = or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age")))
-ACCEPT = CALL_ATTENTION.where(YOUNG)
+AHEAD = select(func.count()).where(
+    col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED))
+)
+ACCEPT = CALL_ATTENTION.where(YOUNG).returning(AHEAD.scalar_subquery().label("ahead"))
 
 INSERT_TASK = insert(Task)
-AHEAD = select(func.count()).where(
-    col(Task.session_id) == bindparam("session_id"),
-    col(Task.seq) < bindparam("seq"),
-    col(Task.status).in_(sorted(UNFINISHED)),
-)
+BLANK_TASK = Task.model_construct().model_dump()  # type: ignore[call-arg]  # what a caller does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +113,30 @@ def submit(
     attention = _attention(row)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
-    ahead = connection.execute(AHEAD, {"session_id": session_id, "seq": task.seq}).scalar_one()
-    return Accepted(task, ahead, drafts[-1], attention.wake)
+    return Accepted(task, row.ahead, drafts[-1], attention.wake)
 
 
 def insert_task(
     connection: Connection, workspace_id: str, session_id: str, seq: int, at: datetime, new: NewTask
 ) -> Task:
     scheduled = new.not_before is not None and new.not_before > at
-    task = Task(
-        id=new.id,
-        workspace_id=workspace_id,
-        session_id=session_id,
-        seq=seq,
-        status=TaskStatus.WAITING if scheduled else TaskStatus.QUEUED,
-        wait_reason=WaitReason.SCHEDULED if scheduled else None,
-        due_at=new.not_before if scheduled else None,
-        content=new.content,
-        labels=new.labels,
-        user_id=new.user_id,
-        created_at=at,
-        updated_at=at,
-    )
-    connection.execute(INSERT_TASK, task.model_dump())
-    return task
+    row = {
+        **BLANK_TASK,
+        "id": new.id,
+        "workspace_id": workspace_id,
+        "session_id": session_id,
+        "seq": seq,
+        "status": TaskStatus.WAITING if scheduled else TaskStatus.QUEUED,
+        "wait_reason": WaitReason.SCHEDULED if scheduled else None,
+        "due_at": new.not_before if scheduled else None,
+        "content": new.content,
+        "labels": new.labels,
+        "user_id": new.user_id,
+        "created_at": at,
+        "updated_at": at,
+    }
+    connection.execute(INSERT_TASK, row)
+    return Task.model_construct(**row)
 
 
 def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Task, bool]:

@@ -17,7 +17,7 @@ from sqlalchemy import Row, text
 from overnight.after_commit import AfterCommit
 from overnight.models import DEFAULT_WORKSPACE, Task
 from overnight.store import keys, ledger, sessions, submissions, tasks
-from overnight.store.database import Database
+from overnight.store.database import Database, is_down
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
 from tests.servers import free_port, redis_command
@@ -81,10 +81,6 @@ class Cluster:
         options = ["--factory", "--port", str(self.api_port), "--log-level", "warning"]
         self._module("api", "uvicorn", "api.app:create_app", *options)
         until(lambda: self._answers(lambda: httpx2.get(f"{self.api_url}/healthz").raise_for_status()), "the API")
-
-    def wait_for_workers(self, *names: str) -> None:
-        """Until each has reported itself: then it also takes messages, or is about to."""
-        self._up(names)
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()
@@ -163,8 +159,8 @@ class Cluster:
             return ledger.load(connection, session_id, 0)
 
     def rows(self, statement: str) -> list[Row[Any]]:
-        with self.database.read() as connection:
-            return list(connection.execute(text(statement)))
+        """Asks again while the database is away."""
+        return until(lambda: self._rows(statement), statement)[0]  # type: ignore[no-any-return]
 
     # Within
 
@@ -177,7 +173,17 @@ class Cluster:
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.env, cwd=ROOT
             )
 
-    def _up(self, names: tuple[str, ...]) -> None:
+    def _rows(self, statement: str) -> tuple[list[Row[Any]]] | None:
+        try:
+            with self.database.read() as connection:
+                return (list(connection.execute(text(statement))),)
+        except Exception as error:
+            if not is_down(error):
+                raise
+            return None
+
+    def wait_for_workers(self, *names: str) -> None:
+        """Until each has reported itself: then it also takes messages, or is about to."""
         recent = "SELECT name FROM nodes WHERE role = 'worker'"
         until(
             lambda: {row[0].partition("@")[0] for row in self.rows(recent)} >= set(names),

@@ -1,0 +1,21 @@
+"""Several rows in one INSERT: one round trip, and one statement for the database to plan."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, bindparam, insert
+from sqlmodel import SQLModel
+
+
+def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes `rows`, all with the same columns, to the table of `model`."""
+    values = {f"{name}_{place}": value for place, row in enumerate(rows) for name, value in row.items()}
+    connection.execute(_statement(model, tuple(rows[0]), len(rows)), values)
+
+
+@lru_cache
+def _statement(model: type[SQLModel], columns: tuple[str, ...], rows: int) -> Insert:
+    table = model.__table__.c  # type: ignore[attr-defined]
+    places = [{name: bindparam(f"{name}_{place}", type_=table[name].type) for name in columns} for place in range(rows)]
+    return insert(model).values(places)

@@ -41,7 +41,7 @@ def celery_app(redis_url: str) -> Celery:
             "socket_timeout": SOCKET_TIMEOUT,
             "socket_connect_timeout": SOCKET_TIMEOUT,
         },
-        broker_pool_limit=4,
+        broker_pool_limit=64,  # Flower asks ten things of the workers at once, and each waits for a connection
         task_serializer="json",
         accept_content=["json"],
         enable_utc=True,

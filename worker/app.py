@@ -46,14 +46,14 @@ def advance(session_id: str) -> None:
     run_slice(_process[0], session_id)
 
 
-@app.task(name=WAKE_SWEEP)
+@app.task(name=WAKE_SWEEP, send_events=False)  # Flower would show little else
 def wake_sweep() -> None:
     from worker.sweeps import wake_due
 
     wake_due(_process[0])
 
 
-@app.task(name=PURGE_SWEEP)
+@app.task(name=PURGE_SWEEP, send_events=False)
 def purge_sweep() -> None:
     from worker.sweeps import purge
 

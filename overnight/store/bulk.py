@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, insert
+from sqlalchemy import Connection, Insert, bindparam, insert, select, union_all
 from sqlmodel import SQLModel
 
 
@@ -17,5 +17,8 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Ma
 @lru_cache
 def _statement(model: type[SQLModel], columns: tuple[str, ...], rows: int) -> Insert:
     table = model.__table__.c  # type: ignore[attr-defined]
-    places = [{name: bindparam(f"{name}_{place}", type_=table[name].type) for name in columns} for place in range(rows)]
-    return insert(model).values(places)
+    places = [
+        select(*(bindparam(f"{name}_{place}", type_=table[name].type) for name in columns)) for place in range(rows)
+    ]
+    # Not a list of VALUES: SQLAlchemy caches no such statement, and compiling costs more than all the rest.
+    return insert(model).from_select(list(columns), union_all(*places))

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, or_, select
 from sqlmodel import col
 
 from overnight.errors import NotFound
@@ -57,12 +57,12 @@ STATUS = case(
     (col(Session.life) == Life.ARCHIVED, SessionStatus.TERMINATED), else_=func.coalesce(DOING, SessionStatus.IDLE)
 )
 SEEN = select(Session, STATUS.label("doing")).where(col(Session.life) != Life.DELETED)
+FIND = SEEN.where(col(Session.id) == bindparam("session_id"), col(Session.workspace_id) == bindparam("workspace"))
 
 
 def find(connection: Connection, workspace_id: str, session_id: str) -> Seen:
     """Raises `NotFound`, also for a deleted one and for another workspace's."""
-    statement = SEEN.where(col(Session.id) == session_id, col(Session.workspace_id) == workspace_id)
-    row = connection.execute(statement).first()
+    row = connection.execute(FIND, {"session_id": session_id, "workspace": workspace_id}).first()
     if row is None:
         raise NotFound(f"session {session_id} not found")
     return _seen(row)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, delete, or_, select, tuple_, union_all, update
 from sqlmodel import col
 
 from overnight.models import Event, Idempotency, Message, ModelCall, Session, Task
@@ -42,12 +42,11 @@ def take_due(connection: Connection, batch: int = 500) -> Sequence[str]:
 
 def purgeable(connection: Connection, retention_days: float, batch: int = 20) -> Sequence[str]:
     """Deleted sessions, and archived ones older than `retention_days` (0: none of these)."""
-    gone = col(Session.life) == Life.DELETED
-    if retention_days > 0:
-        old = and_(col(Session.life) == Life.ARCHIVED, col(Session.archived_at) <= ago(86_400.0 * retention_days))
-        gone = or_(gone, old)
-    closed = col(Session.archived_at).is_not(None)  # which the index asks for
-    return connection.execute(select(col(Session.id)).where(closed, gone).limit(batch)).scalars().all()
+    closed = select(col(Session.id)).where(col(Session.archived_at).is_not(None))  # which the index asks for
+    deleted = closed.where(col(Session.life) == Life.DELETED)
+    old = closed.where(col(Session.life) == Life.ARCHIVED, col(Session.archived_at) <= ago(86_400.0 * retention_days))
+    gone = union_all(deleted, old) if retention_days > 0 else deleted
+    return connection.execute(gone.limit(batch)).scalars().all()
 
 
 def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:

@@ -23,6 +23,7 @@ HEAD = (
 AT_WORK = HEAD.order_by(None).order_by(case((col(Task.status) == TaskStatus.RUNNING, 0), else_=1), col(Task.seq))
 #: The tasks of a deleted session are gone with it, before the purge removes their rows.
 SHOWN = exists().where(col(Session.id) == col(Task.session_id), col(Session.life) != Life.DELETED)
+GET = select(Task).where(col(Task.id) == bindparam("task_id"), col(Task.workspace_id) == bindparam("workspace"), SHOWN)
 STOPPING = select(col(Task.session_id), col(Task.id), col(Task.stop_request)).where(
     col(Task.stop_request).is_not(None), col(Task.status) == TaskStatus.RUNNING
 )
@@ -30,8 +31,7 @@ STOPPING = select(col(Task.session_id), col(Task.id), col(Task.stop_request)).wh
 
 def get(connection: Connection, workspace_id: str, task_id: str) -> Task:
     """Raises `NotFound`, also for another workspace's and for a deleted session's."""
-    statement = select(Task).where(col(Task.id) == task_id, col(Task.workspace_id) == workspace_id, SHOWN)
-    task = first(connection, Task, statement)
+    task = first(connection, Task, GET, {"task_id": task_id, "workspace": workspace_id})
     if task is None:
         raise NotFound(f"task {task_id} not found")
     return task

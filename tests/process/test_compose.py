@@ -1,4 +1,4 @@
-"""The services of docker-compose.yml as real processes outside Docker: their commands, health checks and stops."""
+"""The services of docker-compose.yml as real processes outside Docker, installed as in their image: all they run."""
 
 import os
 import signal
@@ -12,9 +12,10 @@ from pathlib import Path
 import httpx2
 import pytest
 from redis import AuthenticationError, Redis
+from redis import ConnectionError as RedisConnectionError
 
 from overnight.stack.redis_binary import find_redis
-from tests import compose
+from tests import compose, image
 from tests.compose import Service
 from tests.process.cluster import until
 from tests.servers import Postgres, free_port
@@ -26,13 +27,14 @@ SECRETS = {
     "POSTGRES_PASSWORD": "of-postgres",
     "REDIS_PASSWORD": "of-redis",
 }
-BARE = {name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))}
+OURS = ("OVERNIGHT_", "ANTHROPIC_", "PYTHONPATH")
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
 
 class Deployment:
     """What compose would run, at addresses of this machine; everything still running at the end is ended."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, programs: Path, database_url: str) -> None:
         self.folder = folder
         self.redis_port, self.simulator_port = free_port(), free_port()
         self.api_port, self.flower_port = free_port(), free_port()
@@ -47,9 +49,9 @@ class Deployment:
             "OVERNIGHT_LEASE_TTL": "6",
         }
         self.moved = {
-            "overnight": str(Path(sys.executable).with_name("overnight")),
-            "python": sys.executable,
-            "0.0.0.0": "127.0.0.1",  # noqa: S104
+            "overnight": str(programs / "overnight"),
+            "python": str(programs / "python"),
+            "0.0.0.0": "127.0.0.1",
             "worker1@worker1": f"worker1@{socket.gethostname()}",
             "worker2@worker2": f"worker2@{socket.gethostname()}",
             "http://127.0.0.1:8000/healthz": f"http://127.0.0.1:{self.api_port}/healthz",
@@ -72,7 +74,7 @@ class Deployment:
 
     def run(self, name: str) -> int:
         self.start(name)
-        return self.processes.pop(name).wait(60)
+        return self.processes[name].wait(60)
 
     def is_well(self, name: str) -> bool:
         """What Docker would say, by the service's own health check."""
@@ -86,9 +88,10 @@ class Deployment:
 
     def stop(self, name: str) -> None:
         """As Docker does: SIGTERM, and the time that compose grants (10 s where it names none)."""
-        process = self.processes.pop(name)
+        process = self.processes[name]
         process.send_signal(signal.SIGTERM)
         process.wait(float(self.services[name].get("stop_grace_period", "10s").removesuffix("s")))
+        del self.processes[name]
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-2_000:]
@@ -108,24 +111,29 @@ class Deployment:
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            # A directory of its own: in the image, too, the checkout is not there to be imported from.
+            # Not in the checkout: in the image, too, it is not there to be imported from.
             self.processes[name] = subprocess.Popen(
                 command, env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return image.install(tmp_path_factory.mktemp("image"))
+
+
 @contextmanager
-def deployment(folder: Path, database_url: str) -> Iterator[Deployment]:
-    made = Deployment(folder, database_url)
+def deployment(folder: Path, programs: Path, database_url: str) -> Iterator[Deployment]:
+    made = Deployment(folder, programs, database_url)
     try:
         yield made
     finally:
         made.close()
 
 
-def test_what_compose_runs_comes_up_works_and_goes(tmp_path: Path, postgres_server: Postgres) -> None:
+def test_what_compose_runs_comes_up_works_and_goes(tmp_path: Path, programs: Path, postgres_server: Postgres) -> None:
     running = ["api", "worker1", "worker2", "beat", "flower"]
-    with deployment(tmp_path, postgres_server.new_database()) as deployed:
+    with deployment(tmp_path, programs, postgres_server.new_database()) as deployed:
         deployed.start_redis()
         deployed.start_simulator()
         assert [deployed.run("migrate"), deployed.run("migrate")] == [0, 0], deployed.log("migrate")
@@ -141,12 +149,12 @@ def test_what_compose_runs_comes_up_works_and_goes(tmp_path: Path, postgres_serv
             until(lambda name=name: not deployed.is_well(name), f"{name} is seen to be gone")
 
 
-def test_redis_is_configured_by_standard_input(tmp_path: Path, postgres_server: Postgres) -> None:
-    with deployment(tmp_path, postgres_server.url("postgres")) as deployed:
+def test_redis_is_configured_by_standard_input(tmp_path: Path, programs: Path) -> None:
+    with deployment(tmp_path, programs, "") as deployed:
         deployed.start_redis()
         with Redis(port=deployed.redis_port, password="of-redis", decode_responses=True) as redis:
             until(lambda: _pings(redis), f"Redis: {deployed.log('redis')}")
-            said = redis.config_get("append*", "maxmemory-policy", "maxmemory", "save")
+            said = redis.config_get("*")
         with Redis(port=deployed.redis_port) as stranger, pytest.raises(AuthenticationError):
             stranger.ping()
     assert said["appendonly"] == "yes"
@@ -167,5 +175,5 @@ def _answer(deployed: Deployment, prompt: str) -> str:
 def _pings(redis: "Redis") -> bool:
     try:
         return bool(redis.ping())
-    except ConnectionError:
+    except RedisConnectionError:
         return False

@@ -1,5 +1,6 @@
 """What happens on Redis after a commit: off the caller's path, in order, with time-outs, and allowed to fail."""
 
+import secrets
 import threading
 from collections.abc import Callable
 from queue import Empty, Full, Queue
@@ -58,12 +59,12 @@ class AfterCommit:
         self._redis.close()
 
     def _send(self, session_id: str, task_id: str | None) -> None:
-        shown = f"session={session_id} task={task_id or '-'}"
         self._app.send_task(
             ADVANCE,
             args=[session_id],
             queue=queue_of(session_id),
-            argsrepr=shown,
+            task_id=f"{task_id or 'sweep'}.{secrets.token_hex(4)}",  # Flower's list has room for one id a column
+            argsrepr=f"{session_id} {task_id or ''}",
             kwargsrepr="",
             retry_policy=PUBLISH_POLICY,
         )

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-WATCH = "overnight:watch"  # an api process → workers: somebody listens to this session
+WATCH = "overnight:watch"  # an api process → workers: somebody listens to this session, words and news
 STOP = "overnight:stop"  # an api process → workers: look at once whether this session's task is to stop
 WATCH_SECONDS = 30.0  # how long a watch lasts; whoever listens repeats it sooner
 

@@ -49,14 +49,18 @@ def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) 
     if lease.ledger_seq == 0:
         return _close(process, held, lease, reason, None, None, None)
     heard = ask(process, held, _summary_request(process, lease), purpose="summary")
-    if heard.message is not None:
-        return _close(process, held, lease, reason, _text(heard), None, heard.call)
+    if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):
+        return True
+    if heard.call is not None:
+        persist(process, held, turns.spend, lease, None, heard.call)
+    if heard.message is not None:  # a task was quicker than the summary
+        return False
     if heard.failure is None:  # halted: the next owner does it
         persist(process, held, turns.hand_back, lease, WAKE_GRACE)
         return True
     problem = str(heard.failure.error["message"])
     if lease.summary_attempts + 1 >= process.settings.summary_attempts:
-        return _close(process, held, lease, reason, None, problem, heard.call)
+        return _close(process, held, lease, reason, None, problem, None)
     delay = process.settings.retry_base * 2**lease.summary_attempts
     log.warning("summary_failed", session=lease.session_id, attempt=lease.summary_attempts + 1, error=problem)
     return persist(process, held, retirement.postpone, lease, delay)

@@ -85,6 +85,8 @@ def _succeed(process: Process, held: Held, turn: Turn, heard: Heard, words: Word
 def _stop(process: Process, held: Held, turn: Turn, heard: Heard) -> Next | None:
     request = STOPS.get(held.reason) if held.reason else None
     if request is None:
+        if held.reason is Halt.DRAIN and heard.call is not None:
+            persist(process, held, turns.spend, turn.lease, turn.task, heard.call)
         return None
     following = persist(process, held, turns.stop, turn, request, heard.call)
     return Next(turn.lease, following)

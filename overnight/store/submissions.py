@@ -55,10 +55,12 @@ CALL_ATTENTION = (
     )
 )
 YOUNG = or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age")))
+ACCEPT = CALL_ATTENTION.where(YOUNG)
+
+# A statement of its own: inside the UPDATE that waits for the row it would count as of before the wait.
 AHEAD = select(func.count()).where(
     col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED))
 )
-ACCEPT = CALL_ATTENTION.where(YOUNG).returning(AHEAD.scalar_subquery().label("ahead"))
 
 INSERT_TASK = insert(Task)
 BLANK_TASK = Task.model_construct().model_dump()  # type: ignore[call-arg]  # what a caller does not say
@@ -112,8 +114,9 @@ def submit(
         raise why_closed(connection, workspace_id, session_id)
     attention = _attention(row)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
+    ahead = connection.execute(AHEAD, {"session_id": session_id}).scalar_one()
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
-    return Accepted(task, row.ahead, drafts[-1], attention.wake)
+    return Accepted(task, ahead, drafts[-1], attention.wake)
 
 
 def insert_task(

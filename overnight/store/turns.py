@@ -140,6 +140,14 @@ def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | 
     return lease, tasks.head(connection, lease.session_id)
 
 
+def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:
+    """A reply is dropped and its turn is not over: it was paid for all the same."""
+    stamp = leases.guard(connection, lease, 0, GUARD_END, messages=0, **calls.added(call))
+    calls.record(connection, lease, stamp, task.id if task else None, replace(call, outcome="discarded"))
+    if task is not None:
+        calls.add_up(connection, task, call)
+
+
 def hand_back(connection: Connection, lease: Lease, grace: float) -> None:
     """Lets go with work left; the caller sends the wake-up, the sweep looks again after `grace` seconds."""
     stamp = leases.guard(connection, lease, events=0)

@@ -1,0 +1,119 @@
+"""What the API answers about sessions, their events and messages, for the OpenAPI document."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.answers_tasks import TokenUsage
+from overnight.models import DEFAULT_AGENT
+from overnight.states import ArchiveReason
+from overnight.store.session_pages import SessionStatus
+
+
+class ModelOfAgent(BaseModel):
+    id: str
+
+
+class AgentAnswer(BaseModel):
+    """The agent as it was when the session was created."""
+
+    id: str = Field(examples=[DEFAULT_AGENT])
+    type: Literal["agent"]
+    name: str
+    version: int
+    model: ModelOfAgent
+    system: str | None
+    description: str | None
+    tools: list[Any]
+    mcp_servers: list[Any]
+    skills: list[Any]
+    multiagent: None
+    execution_identity: dict[str, str]
+
+
+class Money(BaseModel):
+    amount: str = Field(description="Whole cents")
+    currency: Literal["USD"]
+
+
+class SessionUsage(TokenUsage):
+    list_cost: Money | None
+
+
+class SessionAnswer(BaseModel):
+    """A Managed Agents session, and what Overnight adds from `context_key` on."""
+
+    id: str
+    type: Literal["session"]
+    status: SessionStatus
+    agent: AgentAnswer
+    environment_id: str
+    deployment_id: None
+    title: str | None
+    metadata: dict[str, str]
+    resources: list[Any]
+    vault_ids: list[str]
+    budget: None
+    outcome_evaluations: list[Any]
+    stats: dict[str, float]
+    usage: SessionUsage
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+    context_key: str | None
+    user_id: str | None
+    model: str
+    max_tokens: int
+    summary: str | None = Field(description="What Claude wrote about the session when it expired")
+    archive_reason: ArchiveReason | None
+    cost_usd: float | None
+
+
+class SessionPage(BaseModel):
+    data: list[SessionAnswer]
+    next_page: str | None
+    prev_page: None
+
+
+class DeletedSession(BaseModel):
+    id: str
+    type: Literal["session_deleted"]
+
+
+class EventAnswer(BaseModel):
+    """An event; its type says what else is in it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    type: str
+    processed_at: datetime | None
+    task_id: str | None = None
+
+
+class EventPage(BaseModel):
+    data: list[EventAnswer]
+    next_page: str | None
+
+
+class SentEvents(BaseModel):
+    data: list[EventAnswer]
+
+
+class MessageAnswer(BaseModel):
+    """A message of the ledger, verbatim as sent to or received from Claude."""
+
+    id: str | None = Field(description="Claude's id of its message")
+    seq: int
+    role: Literal["user", "assistant"]
+    content: list[dict[str, Any]]
+    model: str | None
+    stop_reason: str | None
+    task_id: str
+    created_at: datetime
+
+
+class MessagePage(BaseModel):
+    data: list[MessageAnswer]
+    next_page: str | None

@@ -1,0 +1,62 @@
+"""What the API answers about tasks, for the OpenAPI document."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from overnight.states import TaskStatus, WaitReason
+
+
+class TokenUsage(BaseModel):
+    """The three kinds of input are disjoint."""
+
+    input_tokens: int
+    output_tokens: int
+    cache_creation_input_tokens: int
+    cache_read_input_tokens: int
+
+
+class Progress(BaseModel):
+    fraction: float | None = None
+    note: str | None = None
+
+
+class TaskError(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    message: str
+
+
+class TaskAnswer(BaseModel):
+    """One turn of a session. `cost_usd` is null where a model without a listed price was used."""
+
+    id: str
+    type: Literal["task"]
+    session_id: str
+    status: TaskStatus
+    wait_reason: WaitReason | None
+    due_at: datetime | None = Field(description="When a waiting task goes on; null: when somebody answers")
+    attempts: int = Field(description="Failed tries of the step at hand")
+    steps: int
+    progress: Progress | None
+    output: str | None = Field(description="The text of the answer")
+    error: TaskError | None = Field(description="Why it failed, or what it waits to try again after")
+    stop_reason: str | None
+    usage: TokenUsage
+    cost_usd: float | None
+    user_id: str | None
+    metadata: dict[str, str]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class AcceptedTask(TaskAnswer):
+    queue_position: int = Field(description="Tasks of the session that come first")
+
+
+class TaskPage(BaseModel):
+    data: list[TaskAnswer]
+    next_page: str | None

@@ -1,0 +1,60 @@
+"""The HTTP API: `uvicorn api.app:create_app --factory`."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from api.auth import Authenticate
+from api.documented import openapi
+from api.failures import handle
+from api.middleware import BodyLimit, Requests
+from api.parts import opened
+from api.routes import events, health, sessions, tasks
+from overnight import __version__
+from overnight.errors import OvernightError
+from overnight.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The whole application. Raises `ValueError` where a setting is missing."""
+    settings = settings or Settings()
+    _log_from(settings.log_level)
+    if not settings.redis_url:
+        raise ValueError("OVERNIGHT_REDIS_URL is empty: name a Redis, or start everything with 'overnight up'")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with opened(settings) as parts:
+            yield {"parts": parts}
+
+    app = FastAPI(
+        title="Overnight",
+        version=__version__,
+        summary="Claude agents that work for hours or days, on your own Celery, Redis and SQL",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        middleware=[
+            Middleware(Requests),
+            Middleware(Authenticate),
+            Middleware(BodyLimit, limit=settings.max_body_bytes),
+        ],
+        exception_handlers={OvernightError: handle, HTTPException: handle, RequestValidationError: handle},
+    )
+    for routes in (tasks, sessions, events, health):
+        app.include_router(routes.router)
+    app.openapi = partial(openapi, app)  # type: ignore[method-assign]
+    return app
+
+
+def _log_from(level: str) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    logging.getLogger("sse_starlette").setLevel(logging.INFO)  # its debug lines quote what is streamed

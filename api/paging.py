@@ -1,0 +1,95 @@
+"""Cursors and time bounds of lists. A cursor is opaque: the place of the last thing shown, in base64url."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from api.text import Moment, Strict, Text, moment
+from overnight.errors import InvalidRequest
+
+T = TypeVar("T")
+Place = tuple[datetime, str]
+TICK = timedelta(microseconds=1)
+BIGGEST = 2**63 - 1
+IDENTITY = re.compile(r"[a-z]+_[0-9a-f]{1,64}")
+
+
+class ListQuery(Strict):
+    """What every list takes. `beta` is what some SDKs put into every address."""
+
+    page: Text | None = None
+    beta: str | None = Field(default=None, json_schema_extra={"deprecated": True})
+
+
+class TimeQuery(ListQuery):
+    gt: Moment | None = Field(default=None, alias="created_at[gt]")
+    gte: Moment | None = Field(default=None, alias="created_at[gte]")
+    lt: Moment | None = Field(default=None, alias="created_at[lt]")
+    lte: Moment | None = Field(default=None, alias="created_at[lte]")
+
+    @property
+    def since(self) -> datetime | None:
+        """Inclusive, as the store wants it."""
+        bounds = [self.gte, self.gt and self.gt + TICK]
+        return max((bound for bound in bounds if bound), default=None)
+
+    @property
+    def until(self) -> datetime | None:
+        bounds = [self.lte, self.lt and self.lt - TICK]
+        return min((bound for bound in bounds if bound), default=None)
+
+
+def cut(rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
+    """Of `limit` + 1 rows asked for: those to show, and the last of them if there are more."""
+    return (rows[:limit], rows[limit - 1]) if len(rows) > limit else (rows, None)
+
+
+def cursor(*place: datetime | str | int) -> str:
+    steps = [step.isoformat() if isinstance(step, datetime) else step for step in place]
+    return base64.urlsafe_b64encode(json.dumps(steps).encode()).decode().rstrip("=")
+
+
+def place_of(page: str | None) -> Place | None:
+    """Of a list ordered by time and id. Raises `InvalidRequest`."""
+    match _decoded(page):
+        case None:
+            return None
+        case [str(at), str(identity)] if IDENTITY.fullmatch(identity):
+            return _moment(at), identity
+    raise _bad_cursor()
+
+
+def seq_of(page: str | None) -> int | None:
+    """Of a numbered record. Raises `InvalidRequest`."""
+    match _decoded(page):
+        case None:
+            return None
+        case [int(seq)] if 0 <= seq <= BIGGEST:
+            return seq
+    raise _bad_cursor()
+
+
+def _decoded(page: str | None) -> Any:
+    if page is None:
+        return None
+    try:
+        return json.loads(base64.b64decode(page + "=" * (-len(page) % 4), altchars=b"-_", validate=True)) or 0
+    except (binascii.Error, ValueError, RecursionError):
+        raise _bad_cursor() from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return moment(text)
+    except ValueError:
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> InvalidRequest:
+    return InvalidRequest("page: is not a cursor of this list; take it from next_page", field="page")

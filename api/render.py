@@ -1,0 +1,132 @@
+"""Rows as the JSON that callers see. By hand: this is on the path of every request."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from api.agents import DEFAULT_ENVIRONMENT, VERSION
+from overnight import event_types
+from overnight.models import DEFAULT_AGENT, Message, Session, Task, Usage
+from overnight.pricing import NANO
+from overnight.store.session_pages import Seen
+
+CENTS = 100
+
+
+def time(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def usage(row: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cache_creation_input_tokens": row.cache_write_tokens,
+        "cache_read_input_tokens": row.cache_read_tokens,
+    }
+
+
+def cost_usd(row: Usage) -> float | None:
+    return None if row.cost_nanousd is None else row.cost_nanousd / NANO
+
+
+def task(row: Task) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "type": "task",
+        "session_id": row.session_id,
+        "status": row.status,
+        "wait_reason": row.wait_reason,
+        "due_at": time(row.due_at),
+        "attempts": row.attempts,
+        "steps": row.steps,
+        "progress": None,
+        "output": row.output,
+        "error": row.error,
+        "stop_reason": row.stop_reason,
+        "usage": usage(row),
+        "cost_usd": cost_usd(row),
+        "user_id": row.user_id,
+        "metadata": row.labels,
+        "created_at": time(row.created_at),
+        "started_at": time(row.started_at),
+        "finished_at": time(row.finished_at),
+    }
+
+
+def session(seen: Seen) -> dict[str, Any]:
+    row = seen.session
+    return {
+        "id": row.id,
+        "type": "session",
+        "status": seen.status,
+        "agent": _agent(row),
+        "environment_id": DEFAULT_ENVIRONMENT,
+        "deployment_id": None,
+        "title": row.title,
+        "metadata": row.labels,
+        "resources": [],
+        "vault_ids": [],
+        "budget": None,
+        "outcome_evaluations": [],
+        "stats": {},
+        "usage": {**usage(row), "list_cost": _list_cost(row)},
+        "created_at": time(row.created_at),
+        "updated_at": time(row.updated_at),
+        "archived_at": time(row.archived_at),
+        "context_key": row.context_key,
+        "user_id": row.user_id,
+        "model": row.model,
+        "max_tokens": row.max_tokens,
+        "summary": row.summary,
+        "archive_reason": row.archive_reason,
+        "cost_usd": cost_usd(row),
+    }
+
+
+def event(row: Row[Any]) -> dict[str, Any]:
+    """From `store.events.LISTED`. What a user said is processed when its task starts; all else when it is written."""
+    said = row.type == event_types.USER_MESSAGE
+    processed_at = (row.started_at or row.finished_at) if said else row.created_at
+    shown = {"id": row.id, "type": row.type, "processed_at": time(processed_at), **row.payload}
+    return shown if row.task_id is None else {**shown, "task_id": row.task_id}
+
+
+def message(row: Message) -> dict[str, Any]:
+    return {
+        "id": row.message_id,
+        "seq": row.seq,
+        "role": row.role,
+        "content": row.content,
+        "model": row.model,
+        "stop_reason": row.stop_reason,
+        "task_id": row.task_id,
+        "created_at": time(row.created_at),
+    }
+
+
+def _agent(row: Session) -> dict[str, Any]:
+    """The agent as it was when the session was created."""
+    return {
+        "id": DEFAULT_AGENT,
+        "type": "agent",
+        "name": "default",
+        "version": VERSION,
+        "model": {"id": row.model},
+        "system": row.system,
+        "description": None,
+        "tools": [],
+        "mcp_servers": [],
+        "skills": [],
+        "multiagent": None,
+        "execution_identity": {"type": "service_account"},
+    }
+
+
+def _list_cost(row: Usage) -> dict[str, str] | None:
+    """In whole cents, as Managed Agents tells it; `cost_usd` is exact."""
+    if row.cost_nanousd is None:
+        return None
+    return {"amount": str(round(row.cost_nanousd * CENTS / NANO)), "currency": "USD"}

@@ -1,0 +1,97 @@
+"""`/v1/sessions`: create, get, list, archive, delete, and what was said."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from api import paging, render, submitting
+from api.answers_sessions import DeletedSession, MessagePage, SessionAnswer, SessionPage
+from api.documented import failures, shown
+from api.failures import Json
+from api.idempotent import IdempotencyKey, perform
+from api.parts import parts_of, workspace_of
+from api.schemas_sessions import MessageList, SessionList, SessionRequest
+from api.text import Text
+from overnight.models import DEFAULT_AGENT
+from overnight.store import ledger, session_pages, sessions
+from overnight.store.session_pages import Filter
+
+PREFIX = "/v1/sessions"
+router = APIRouter(prefix=PREFIX, tags=["sessions"])
+SessionId = Annotated[Text, Path(description="`sesn_…`")]
+
+
+@router.post("", responses={**shown(SessionAnswer), **failures(413)})
+def create_session(request: Request, body: SessionRequest, idempotency_key: IdempotencyKey = None) -> Response:
+    """A new conversation, at work at once if it has `initial_events`."""
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+    return perform(
+        request,
+        body,
+        idempotency_key,
+        lambda connection: submitting.session(connection, workspace_id, body, settings),
+        location=PREFIX,
+    )
+
+
+@router.get("/{session_id}", responses={**shown(SessionAnswer), **failures(404)})
+def get_session(request: Request, session_id: SessionId) -> Response:
+    with parts_of(request).database.read() as connection:
+        return Json(render.session(session_pages.find(connection, workspace_of(request), session_id)))
+
+
+@router.get("", responses={**shown(SessionPage), **failures()})
+def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> Response:
+    """Newest first, and only the open ones, unless told otherwise."""
+    if query.agent_id not in {None, DEFAULT_AGENT}:
+        return Json({"data": [], "next_page": None, "prev_page": None})
+    wanted = Filter(
+        query.statuses,
+        query.include_archived,
+        query.user_id,
+        query.since,
+        query.until,
+        oldest_first=query.order == "asc",
+    )
+    cursor = paging.place_of(query.page)
+    with parts_of(request).database.read() as connection:
+        found = session_pages.page(connection, workspace_of(request), wanted, limit=query.limit + 1, cursor=cursor)
+    rows, last = paging.cut(found, query.limit)
+    next_page = paging.cursor(last.session.created_at, last.session.id) if last else None
+    return Json({"data": [render.session(row) for row in rows], "next_page": next_page, "prev_page": None})
+
+
+@router.post("/{session_id}/archive", responses={**shown(SessionAnswer), **failures(404)})
+def archive_session(request: Request, session_id: SessionId) -> Response:
+    """Ends the session: what was not finished is cancelled, what was said stays readable."""
+    parts, workspace_id = parts_of(request), workspace_of(request)
+    with parts.database.write() as connection:
+        sessions.archive(connection, workspace_id, session_id)
+        seen = session_pages.find(connection, workspace_id, session_id)
+    parts.after_commit.hint_stop(session_id)
+    parts.after_commit.nudge(session_id)
+    return Json(render.session(seen))
+
+
+@router.delete("/{session_id}", responses={**shown(DeletedSession), **failures(404)})
+def delete_session(request: Request, session_id: SessionId) -> Response:
+    """Gone at once for everybody; its rows follow."""
+    parts = parts_of(request)
+    with parts.database.write() as connection:
+        sessions.delete(connection, workspace_of(request), session_id)
+    parts.after_commit.hint_stop(session_id)
+    parts.after_commit.nudge(session_id)
+    return Json({"id": session_id, "type": "session_deleted"})
+
+
+@router.get("/{session_id}/messages", responses={**shown(MessagePage), **failures(404)})
+def list_messages(request: Request, session_id: SessionId, query: Annotated[MessageList, Query()]) -> Response:
+    """The ledger, from its beginning: what was sent to and received from Claude, verbatim."""
+    cursor = paging.seq_of(query.page)
+    with parts_of(request).database.read() as connection:
+        sessions.get(connection, workspace_of(request), session_id)
+        found = ledger.page(connection, session_id, limit=query.limit + 1, cursor=cursor)
+    rows, last = paging.cut(found, query.limit)
+    next_page = paging.cursor(last.seq) if last else None
+    return Json({"data": [render.message(row) for row in rows], "next_page": next_page})

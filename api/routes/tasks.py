@@ -1,0 +1,86 @@
+"""`/v1/tasks`: submit, poll, list, cancel, retry."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from api import paging, render, submitting
+from api.answers_tasks import AcceptedTask, TaskAnswer, TaskPage
+from api.documented import failures, shown
+from api.failures import Json
+from api.idempotent import IdempotencyKey, perform
+from api.parts import parts_of, workspace_of
+from api.schemas_tasks import TaskList, TaskQuery, TaskRequest
+from api.text import Text
+from api.waiting import settled
+from overnight.store import submissions, tasks
+
+PREFIX = "/v1/tasks"
+router = APIRouter(prefix=PREFIX, tags=["tasks"])
+TaskId = Annotated[Text, Path(description="`task_…`")]
+
+
+@router.post("", status_code=202, responses={**shown(AcceptedTask, 202, "Accepted: it will run"), **failures(404, 413)})
+def submit_task(request: Request, body: TaskRequest, idempotency_key: IdempotencyKey = None) -> Response:
+    """Accepts a task: whatever dies meanwhile, it will run."""
+    body.check()
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+    return perform(
+        request,
+        body,
+        idempotency_key,
+        lambda connection: submitting.task(connection, workspace_id, body, settings),
+        location=PREFIX,
+    )
+
+
+@router.get("/{task_id}", responses={**shown(TaskAnswer), **failures(404)})
+async def get_task(request: Request, task_id: TaskId, query: Annotated[TaskQuery, Query()]) -> Response:
+    """The task as it is; with `wait`, once it has ended or waits for something, or so many seconds later."""
+    return Json(render.task(await settled(request, task_id, query.wait)))
+
+
+@router.get("", responses={**shown(TaskPage), **failures()})
+def list_tasks(request: Request, query: Annotated[TaskList, Query()]) -> Response:
+    """Newest first."""
+    with parts_of(request).database.read() as connection:
+        found = tasks.page(
+            connection,
+            workspace_of(request),
+            limit=query.limit + 1,
+            cursor=paging.place_of(query.page),
+            session_id=query.session_id,
+            statuses=query.statuses,
+            user_id=query.user_id,
+            since=query.since,
+            until=query.until,
+        )
+    rows, last = paging.cut(found, query.limit)
+    next_page = paging.cursor(last.created_at, last.id) if last else None
+    return Json({"data": [render.task(row) for row in rows], "next_page": next_page})
+
+
+@router.post("/{task_id}/cancel", responses={**shown(TaskAnswer), **failures(404)})
+def cancel_task(request: Request, task_id: TaskId) -> Response:
+    """Ends a task that does not run; a running one stops at its next safe point, within a second or two."""
+    parts = parts_of(request)
+    with parts.database.write() as connection:
+        task, wake = submissions.cancel(connection, workspace_of(request), task_id)
+    if wake:
+        parts.after_commit.wake(task.session_id)
+    parts.after_commit.hint_stop(task.session_id)
+    parts.after_commit.nudge(task.session_id)
+    return Json(render.task(task))
+
+
+@router.post("/{task_id}/retry", responses={**shown(TaskAnswer), **failures(404)})
+def retry_task(request: Request, task_id: TaskId) -> Response:
+    """Runs a failed task again from its last checkpoint."""
+    parts = parts_of(request)
+    with parts.database.write() as connection:
+        task, wake = submissions.retry(connection, workspace_of(request), task_id)
+    if wake:
+        parts.after_commit.wake(task.session_id, task.id)
+    parts.after_commit.nudge(task.session_id)
+    return Json(render.task(task))

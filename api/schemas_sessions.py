@@ -1,0 +1,91 @@
+"""What callers send about sessions and their events."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from api.agents import DEFAULT_ENVIRONMENT, Agent
+from api.content import Content, one_of, verbatim
+from api.paging import ListQuery, TimeQuery
+from api.schemas_tasks import MaxTokens, Order
+from api.text import Metadata, Name, Strict, Text
+from overnight.event_types import USER_INTERRUPT, USER_MESSAGE
+from overnight.models import DEFAULT_AGENT
+from overnight.store.session_pages import SessionStatus
+from overnight.store.submissions import NewTask
+
+#: Managed Agents' other events of clients.
+PLANNED_EVENTS = frozenset(
+    {"system.message", "user.custom_tool_result", "user.define_outcome", "user.tool_confirmation", "user.tool_result"}
+)
+
+
+def _supported(event: Any) -> Any:
+    kind = event.get("type") if isinstance(event, dict) else None
+    if isinstance(kind, str) and kind in PLANNED_EVENTS:
+        raise PydanticCustomError("planned", "events of type '{kind}' are not supported yet", {"kind": kind})
+    return event
+
+
+class UserMessage(Strict):
+    type: Literal["user.message"]
+    content: Content
+
+    def new_task(self) -> NewTask:
+        return NewTask(verbatim(self.content))
+
+
+class UserInterrupt(Strict):
+    type: Literal["user.interrupt"]
+
+
+Supported = BeforeValidator(_supported)
+FirstEvent = Annotated[UserMessage, Supported]
+Event = Annotated[
+    Annotated[UserMessage, Tag(f"<{USER_MESSAGE}>")] | Annotated[UserInterrupt, Tag(f"<{USER_INTERRUPT}>")],
+    one_of(USER_MESSAGE, USER_INTERRUPT),
+    Supported,
+]
+
+
+class SessionRequest(Strict):
+    agent: Agent = DEFAULT_AGENT
+    environment_id: Text = DEFAULT_ENVIRONMENT
+    initial_events: list[FirstEvent] = Field(default_factory=list, max_length=50)
+    title: Text | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    context_key: Name | None = None
+    user_id: Name | None = None
+    max_tokens: MaxTokens | None = None
+
+
+class SessionList(TimeQuery):
+    agent_id: Text | None = None
+    statuses: list[SessionStatus] = Field(default=[], alias="statuses[]")
+    include_archived: bool = False
+    user_id: Text | None = None
+    order: Order = "desc"
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class EventsRequest(Strict):
+    events: Annotated[list[Event], Field(min_length=1, max_length=50)]
+
+
+class EventList(TimeQuery):
+    types: list[Text] = Field(default=[], alias="types[]")
+    order: Order = "asc"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class MessageList(ListQuery):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class StreamQuery(Strict):
+    """`last_event_id` says what the header of that name does, for clients that cannot set it."""
+
+    event_deltas: list[Literal["agent.message", "agent.thinking"]] = Field(default=[], alias="event_deltas[]")
+    last_event_id: Text | None = None
+    beta: str | None = Field(default=None, json_schema_extra={"deprecated": True})

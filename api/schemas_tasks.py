@@ -1,0 +1,68 @@
+"""What callers send about tasks."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictInt
+
+from api.content import Content, saying, verbatim
+from api.paging import TimeQuery
+from api.text import Metadata, Moment, Name, Spoken, Strict, Text
+from overnight.errors import InvalidRequest
+from overnight.models import DEFAULT_AGENT
+from overnight.states import TaskStatus
+from overnight.store.submissions import NewTask
+
+MaxTokens = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
+
+#: These describe a session, so they say nothing about one that exists.
+OF_A_NEW_SESSION = ("context_key", "model", "system", "max_tokens", "title")
+
+
+class TaskRequest(Strict):
+    """One of `prompt` and `content`. Without `session_id`: into the open session of `context_key`, or a new one."""
+
+    prompt: Spoken | None = None
+    content: Content | None = None
+    session_id: Text | None = None
+    context_key: Name | None = None
+    agent: Text | None = None
+    model: Name | None = None
+    system: Text | None = None
+    max_tokens: MaxTokens | None = None
+    user_id: Name | None = None
+    title: Text | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    not_before: Moment | None = None
+
+    def check(self) -> None:
+        """What no single field can know. Raises `InvalidRequest`."""
+        if self.prompt is None and self.content is None:
+            raise InvalidRequest("prompt: say what to do, here or as content blocks in 'content'", field="prompt")
+        if self.prompt is not None and self.content is not None:
+            raise InvalidRequest("content: cannot be given together with prompt; send one of them", field="content")
+        if self.agent not in {None, DEFAULT_AGENT}:
+            raise InvalidRequest(f"agent: is not supported yet; leave it out, or send {DEFAULT_AGENT}", field="agent")
+        for name in OF_A_NEW_SESSION if self.session_id is not None else ():
+            if getattr(self, name) is not None:
+                raise InvalidRequest(
+                    f"{name}: belongs to a new session; leave it out, or leave out session_id", field=name
+                )
+
+    def new_task(self) -> NewTask:
+        said: list[dict[str, Any]] = saying(self.prompt) if self.prompt is not None else verbatim(self.content or [])
+        return NewTask(said, labels=self.metadata, user_id=self.user_id, not_before=self.not_before)
+
+
+class TaskQuery(Strict):
+    wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.0
+    beta: str | None = Field(default=None, json_schema_extra={"deprecated": True})
+
+
+class TaskList(TimeQuery):
+    session_id: Text | None = None
+    statuses: list[TaskStatus] = Field(default=[], alias="statuses[]")
+    user_id: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+Order = Literal["asc", "desc"]

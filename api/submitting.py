@@ -1,0 +1,108 @@
+"""What submitting does in its transaction: tasks, sessions with their first tasks, and events."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api import render
+from api.agents import check_environment, choose
+from api.idempotent import Outcome
+from api.parts import idle_check
+from api.schemas_sessions import EventsRequest, SessionRequest, UserMessage
+from api.schemas_tasks import TaskRequest
+from overnight.errors import InvalidRequest, SessionClosed
+from overnight.settings import Settings
+from overnight.store import session_pages, sessions, submissions
+from overnight.store.events import Draft
+from overnight.store.idempotency import Answer
+from overnight.store.sessions import NewSession
+from overnight.store.submissions import Accepted, NewTask
+
+
+def task(connection: Connection, workspace_id: str, request: TaskRequest, settings: Settings) -> Outcome:
+    """Into the session that is named, the open one with the context key, or a new one."""
+    accepted = _into_a_session(connection, workspace_id, request, settings)
+    row = accepted.task
+    body = {**render.task(row), "queue_position": accepted.ahead}
+    return Outcome(row.session_id, Answer(202, body), task_id=row.id, wake=accepted.wake)
+
+
+def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequest, settings: Settings) -> Accepted:
+    new, max_age = request.new_task(), settings.max_age
+    if request.session_id is not None:
+        return submissions.submit(connection, workspace_id, request.session_id, new, max_age=max_age)
+    if request.context_key is not None:
+        known = _into_the_open_one(connection, workspace_id, request.context_key, new, max_age)
+        if known is not None:
+            return known
+    session = NewSession(
+        model=request.model or settings.model,
+        max_tokens=request.max_tokens or settings.max_tokens,
+        system=request.system,
+        title=request.title,
+        context_key=request.context_key,
+        user_id=request.user_id,
+    )
+    return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
+
+
+def _into_the_open_one(
+    connection: Connection, workspace_id: str, context_key: str, new: NewTask, max_age: float
+) -> Accepted | None:
+    """None where no session with this key is open, or no longer: a new one may take its place."""
+    session_id = sessions.find_open(connection, workspace_id, context_key)
+    if session_id is None:
+        return None
+    try:
+        return submissions.submit(connection, workspace_id, session_id, new, max_age=max_age)
+    except SessionClosed:
+        if sessions.find_open(connection, workspace_id, context_key) == session_id:
+            raise
+        return None
+
+
+def session(connection: Connection, workspace_id: str, request: SessionRequest, settings: Settings) -> Outcome:
+    """A new session and its first tasks."""
+    check_environment(request.environment_id)
+    choice = choose(request.agent, settings)
+    if request.context_key and sessions.find_open(connection, workspace_id, request.context_key):
+        raise InvalidRequest(
+            "context_key: an open session has it already; archive that one or use another key", field="context_key"
+        )
+    new = NewSession(
+        model=choice.model,
+        max_tokens=request.max_tokens or settings.max_tokens,
+        system=choice.system,
+        title=request.title,
+        labels=request.metadata,
+        context_key=request.context_key,
+        user_id=request.user_id,
+    )
+    first_tasks = [event.new_task() for event in request.initial_events]
+    accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))
+    body = render.session(session_pages.find(connection, workspace_id, new.id))
+    first_task = accepted[0].task.id if accepted else None
+    return Outcome(new.id, Answer(200, body), first_task, wake=any(one.wake for one in accepted))
+
+
+def events(
+    connection: Connection, workspace_id: str, session_id: str, request: EventsRequest, settings: Settings
+) -> Outcome:
+    """All of them, in their order, or none."""
+    echoes, wakes, task_id = [], [], None
+    for event in request.events:
+        if isinstance(event, UserMessage):
+            accepted = submissions.submit(
+                connection, workspace_id, session_id, event.new_task(), max_age=settings.max_age
+            )
+            draft, wake, task_id = accepted.event, accepted.wake, task_id or accepted.task.id
+        else:
+            draft, wake = submissions.interrupt(connection, workspace_id, session_id)
+        echoes.append(_echo(draft))
+        wakes.append(wake)
+    stop = not all(isinstance(event, UserMessage) for event in request.events)
+    return Outcome(session_id, Answer(200, {"data": echoes}), task_id, wake=any(wakes), stop=stop)
+
+
+def _echo(draft: Draft) -> dict[str, Any]:
+    return {"id": draft.id, "type": draft.type, "processed_at": None, **draft.payload, "task_id": draft.task_id}

@@ -1,0 +1,150 @@
+"""`submit`, `status`, `cancel`, `retry`: tasks, on whichever server is set."""
+
+from typing import Annotated, Any
+
+import typer
+
+from overnight.cli.exits import CliError, Code, code_of
+from overnight.cli.options import AsJson, ContextKey, DataDir, Key, Model, Prompt, PromptFile, SessionId, System, Url
+from overnight.cli.output import (
+    for_stdout,
+    local_time,
+    money,
+    note,
+    write,
+    write_fields,
+    write_json,
+    write_table,
+)
+
+Json = dict[str, Any]
+TaskId = Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]
+Wait = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="Wait so long for its end ('inf': until then).", show_default=False),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (submit, status, cancel, retry):
+        app.command()(command)
+
+
+def submit(
+    prompt: Prompt = None,
+    session: SessionId = None,
+    context_key: ContextKey = None,
+    model: Model = None,
+    system: System = None,
+    file: PromptFile = None,
+    title: Annotated[str | None, typer.Option(help="Title of a new session.", show_default=False)] = None,
+    user: Annotated[str | None, typer.Option(help="For whom this is done.", show_default=False)] = None,
+    not_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Start then at the earliest (ISO 8601).", show_default=False)
+    ] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Kept with the task; may be repeated.")
+    ] = None,
+    wait: Wait = 0.0,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand a task over and print its id; with --wait, what became of it."""
+    from overnight.cli.client import connect
+    from overnight.cli.follow import wait_for
+    from overnight.cli.prompts import moment_of, pairs_of, prompt_of
+
+    wished = {
+        "prompt": prompt_of(prompt, file),
+        "session_id": session,
+        "context_key": context_key,
+        "model": model,
+        "system": system,
+        "title": title,
+        "user_id": user,
+        "not_before": moment_of(not_before),
+        "metadata": pairs_of(metadata),
+    }
+    with connect(url, key, data_dir) as client:
+        task = client.submit({name: value for name, value in wished.items() if value is not None})
+        if wait == 0:
+            return write_json(task) if as_json else write(task["id"])
+        note(f"{task['id']} in {task['session_id']}")
+        return _end(wait_for(client, task["id"], wait), as_json=as_json)
+
+
+def status(
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Its id; without one: the latest tasks.")] = None,
+    wait: Wait = 0.0,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a task; with --wait the exit code says how it ended. Without an id: the latest tasks."""
+    from overnight.cli.client import connect
+    from overnight.cli.follow import wait_for
+
+    if task is None and wait:
+        raise CliError("--wait needs a task's id")
+    with connect(url, key, data_dir) as client:
+        if task is None:
+            return _list(client.tasks(limit=20), as_json=as_json)
+        if wait:
+            return _end(wait_for(client, task, wait), as_json=as_json)
+        return _show(client.task(task), as_json=as_json)
+
+
+def cancel(task: TaskId, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Cancel a task: a running one stops within a second or two."""
+    from overnight.cli.client import connect
+
+    with connect(url, key, data_dir) as client:
+        cancelled = client.cancel(task)
+    if as_json:
+        return write_json(cancelled)
+    return note(f"{task} is cancelled" if cancelled["status"] == "cancelled" else f"{task} is asked to stop")
+
+
+def retry(task: TaskId, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Run a failed task again, from where it had got."""
+    from overnight.cli.client import connect
+
+    with connect(url, key, data_dir) as client:
+        retried = client.retry(task)
+    return write_json(retried) if as_json else note(f"{task} is {retried['status']} again")
+
+
+def _end(task: Json, *, as_json: bool) -> None:
+    _show(task, as_json=as_json)
+    if (code := code_of(task["status"])) is not Code.DONE:
+        raise typer.Exit(code)
+
+
+def _show(task: Json, *, as_json: bool) -> None:
+    if as_json:
+        return write_json(task)
+    from overnight.cli import phrases
+
+    return write_fields(
+        [
+            ("task", task["id"]),
+            ("session", task["session_id"]),
+            ("status", phrases.state(task)),
+            ("created", local_time(task["created_at"])),
+            ("finished", local_time(task["finished_at"]) if task["finished_at"] else None),
+            ("usage", phrases.tokens(task["usage"])),
+            ("cost", money(task["cost_usd"])),
+            ("error", phrases.failure(task) if task["error"] else None),
+            ("output", for_stdout(task["output"]) if task["output"] else None),
+        ]
+    )
+
+
+def _list(tasks: list[Json], *, as_json: bool) -> None:
+    if as_json:
+        return write_json({"data": tasks})
+    rows = [(task["id"], task["status"], task["session_id"], local_time(task["created_at"])) for task in tasks]
+    return write_table(("task", "status", "session", "created"), rows, nothing="no tasks yet")

@@ -1,0 +1,48 @@
+"""What probes are told."""
+
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from overnight.settings import Settings
+from overnight.store import nodes
+from overnight.store.database import Database
+from tests.api.support import RedisServer
+
+
+def test_alive(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_ready_when_all_is_there(client: TestClient, database: Database) -> None:
+    lonely = client.get("/readyz")
+    assert (lonely.status_code, lonely.json()["status"]) == (200, "degraded")
+    assert lonely.json()["workers"] == {"ok": False, "count": 0, "slots": 0}
+    with database.write() as connection:
+        nodes.report(connection, "w1", "worker", "w1#1", slots=100)
+        nodes.report(connection, "w2", "worker", "w2#1", slots=50)
+    assert client.get("/readyz").json()["status"] == "degraded"
+    with database.write() as connection:
+        nodes.report(connection, "beat", "beat", "beat#1")
+    ready = client.get("/readyz").json()
+    assert ready["status"] == "ok"
+    assert ready["workers"] == {"ok": True, "count": 2, "slots": 150}
+
+
+def test_silent_processes_do_not_count(client: TestClient, database: Database) -> None:
+    with database.write() as connection:
+        nodes.report(connection, "w1", "worker", "w1#1")
+        nodes.report(connection, "beat", "beat", "beat#1")
+        connection.exec_driver_sql("UPDATE nodes SET seen_at = '2026-01-01 00:00:00.000000+00'")
+    checks = client.get("/readyz").json()
+    assert (checks["workers"]["ok"], checks["beat"]["ok"]) == (False, False)
+
+
+def test_not_ready_on_another_schema(tmp_path: Path, redis_server: RedisServer) -> None:
+    empty = Settings(database_url=f"sqlite:///{tmp_path / 'empty.db'}", redis_url=redis_server.url)
+    with TestClient(create_app(empty)) as client:
+        response = client.get("/readyz")
+        assert (response.status_code, response.json()["status"]) == (503, "unavailable")
+        assert response.json()["database"]["ok"]
+        assert not response.json()["schema_version"]["ok"]

@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from overnight import pricing
+from overnight.pricing import Tokens, cost_nanousd, price_of
+
+USD = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "dollars"),
+    [
+        ("claude-sonnet-5-5", Tokens(input_tokens=1_000_000), 2.0),
+        ("claude-sonnet-5-5", Tokens(output_tokens=1_000_000), 10.0),
+        ("claude-sonnet-5-5", Tokens(cache_write_tokens=1_000_000), 2.5),
+        ("claude-sonnet-5-5", Tokens(cache_write_1h_tokens=1_000_000), 4.0),
+        ("claude-sonnet-5-5", Tokens(cache_read_tokens=1_000_000), 0.1),
+        ("claude-opus-5-5", Tokens(1_000, 500, 2_000, 400, 10_000), 0.004 + 0.01 + 0.01 + 0.0032 + 0.002),
+        ("claude-haiku-4-5", Tokens(17, 42), 0.000017 + 0.00021),
+        ("claude-fable-5-1", Tokens(0, 1), 0.00005),
+        ("claude-opus-5-5", Tokens(), 0.0),
+    ],
+)
+def test_a_call_costs_what_the_price_list_says(model: str, tokens: Tokens, dollars: float) -> None:
+    assert cost_nanousd(model, tokens) == round(dollars * USD)
+
+
+def test_a_long_prompt_has_its_own_price() -> None:
+    assert cost_nanousd("claude-haiku-5-5", Tokens(100_000, 1_000)) == round((0.01 + 0.0005) * USD)
+    assert cost_nanousd("claude-haiku-5-5", Tokens(100_001, 1_000)) == round((0.0500005 + 0.0025) * USD)
+
+
+def test_what_was_cached_makes_a_prompt_long_too() -> None:
+    tokens = Tokens(input_tokens=1, cache_write_tokens=50_000, cache_write_1h_tokens=20_000, cache_read_tokens=30_000)
+    assert tokens.prompt == 100_001
+    assert price_of("claude-haiku-5-5", tokens.prompt) == price_of("claude-haiku-5-5", 1_000_000)
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5-20251001", "claude-opus-5-20260601", "claude-opus-5-5-20261001"])
+def test_a_dated_name_costs_what_its_model_costs(model: str) -> None:
+    assert price_of(model, 1) == price_of(model.rpartition("-")[0], 1) is not None
+
+
+@pytest.mark.parametrize("model", ["claude-fable-5-2", "claude-mythos-5-2", "gpt-7", "", "haiku", "Claude-Opus-5"])
+def test_an_unknown_model_has_no_price(model: str) -> None:
+    assert price_of(model, 1) is None
+    assert cost_nanousd(model, Tokens(1, 1)) is None
+
+
+@pytest.mark.xfail(strict=True, reason="any name that begins like a listed one takes its price: see the report")
+@pytest.mark.parametrize("model", ["claude-opus-5-9", "claude-sonnet-5-7", "claude-sonnet-5x"])
+def test_a_newer_model_does_not_take_the_price_of_its_elder(model: str) -> None:
+    assert price_of(model, 1) is None
+
+
+def test_usage_is_read_as_claude_reports_it() -> None:
+    usage = {
+        "input_tokens": 5,
+        "output_tokens": 7,
+        "cache_creation_input_tokens": 300,
+        "cache_read_input_tokens": 11,
+        "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200},
+        "service_tier": "standard",
+    }
+    assert Tokens.from_usage(usage) == Tokens(5, 7, 100, 200, 11)
+
+
+def test_missing_and_null_counts_are_zero() -> None:
+    nulls = dict.fromkeys(["cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"])
+    assert Tokens.from_usage({}) == Tokens()
+    assert Tokens.from_usage({"input_tokens": 3, "output_tokens": None, **nulls}) == Tokens(input_tokens=3)
+
+
+def test_the_price_list_is_complete() -> None:
+    listed = json.loads(Path(pricing.__file__).with_name("prices.json").read_text())
+    assert listed["as_of"]
+    assert listed["source"]
+    for tiers in listed["models"].values():
+        assert all({"input", "output", "write_5m", "write_1h", "read"} <= tier.keys() for tier in tiers)
+        assert ["up_to" in tier for tier in tiers] == [True] * (len(tiers) - 1) + [False]

@@ -1,0 +1,322 @@
+"""What an owner writes: once, in order, and adding up."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from overnight.errors import LeaseLost
+from overnight.expiry import Limits
+from overnight.pricing import Tokens
+from overnight.states import StopRequest, TaskStatus, WaitReason
+from overnight.store import sessions, turns
+from overnight.store.calls import Call
+from overnight.store.database import Database
+from overnight.store.turns import Pause, Turn
+from tests.store.scenes import (
+    DEFAULT_WORKSPACE,
+    MODEL,
+    NO_LIMITS,
+    OVERLOADED,
+    begin,
+    call,
+    calls,
+    change,
+    clock,
+    events,
+    fail,
+    ledger,
+    moved_on,
+    new_session,
+    park,
+    reply,
+    rest,
+    says,
+    session,
+    span,
+    started,
+    submit,
+    succeed,
+    take,
+    task,
+    types,
+)
+
+End = Callable[[Connection, Turn], object]
+ENDS: dict[str, End] = {
+    "succeed": lambda connection, turn: turns.succeed(connection, turn, reply()),
+    "fail": lambda connection, turn: turns.fail(connection, turn, OVERLOADED, call()),
+    "stop": lambda connection, turn: turns.stop(connection, turn, StopRequest.CANCEL, call()),
+    "park": lambda connection, turn: turns.park(connection, turn, Pause(WaitReason.RETRY, 9.0, OVERLOADED), call()),
+}
+
+
+def everything(database: Database, session_id: str) -> list[object]:
+    return [
+        session(database, session_id),
+        ledger(database, session_id),
+        calls(database, session_id),
+        events(database, session_id),
+    ]
+
+
+@pytest.mark.parametrize("behind", [0, 1], ids=["alone", "with a task behind it"])
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_whose_commit_was_not_heard_of_is_not_written_twice(database: Database, end: str, behind: int) -> None:
+    turn = started(database)
+    session_id = turn.task.session_id
+    for _ in range(behind):
+        submit(database, session_id)
+    with database.write() as connection:
+        ENDS[end](connection, turn)
+    once = everything(database, session_id)
+    with pytest.raises(LeaseLost), database.write() as connection:
+        ENDS[end](connection, turn)
+    assert everything(database, session_id) == once
+    assert len(calls(database, session_id)) == 1
+    assert len(ledger(database, session_id)) == (2 if end == "succeed" else 0)
+
+
+def test_a_beginning_whose_commit_was_not_heard_of_is_not_written_twice(database: Database) -> None:
+    turn = started(database)
+    before = types(database, turn.task.session_id)
+    with pytest.raises(LeaseLost), database.write() as connection:
+        turns.begin(connection, turn)
+    assert types(database, turn.task.session_id) == before
+
+
+def test_prompt_and_reply_enter_the_ledger_together(database: Database) -> None:
+    turn = started(database, words="Question?")
+    assert ledger(database, turn.task.session_id) == []
+    assert succeed(database, turn, "Answer.") is None
+    prompt, answer = ledger(database, turn.task.session_id)
+    assert (prompt.seq, prompt.role, prompt.content, prompt.task_id) == (1, "user", says("Question?"), turn.task.id)
+    assert (answer.seq, answer.role, answer.content, answer.task_id) == (2, "assistant", says("Answer."), turn.task.id)
+    assert (answer.model, answer.message_id, answer.stop_reason) == (MODEL, "msg_1", "end_turn")
+    done = task(database, turn.task.id)
+    assert (done.status, done.output, done.stop_reason, done.steps) == ("succeeded", "Answer.", "end_turn", 1)
+    assert done.started_at is not None
+    assert done.finished_at is not None
+    assert done.created_at <= done.started_at <= done.finished_at
+
+
+def test_a_whole_story_is_numbered_in_order(database: Database) -> None:
+    session_id = new_session(database)
+    for words in ("one", "two", "three"):
+        submit(database, session_id, words)
+    turn = begin(database, take(database, session_id))
+    park(database, turn, delay=0.0)
+    turn = begin(database, take(database, session_id))
+    following = succeed(database, turn)
+    assert following is not None
+    turn = Turn(moved_on(turn.lease), following, span(), NO_LIMITS)
+    with database.write() as connection:
+        turns.begin(connection, turn)
+    assert fail(database, turn) is not None
+    submit(database, session_id, "four")
+    lease = turn.lease
+    for _ in range(2):
+        succeed(database, begin(database, lease))
+        lease = moved_on(lease)
+    told = events(database, session_id)
+    assert [event.seq for event in told] == sorted({event.seq for event in told})
+    assert told[-1].seq == session(database, session_id).event_seq
+    assert [event.created_at for event in told] == sorted(event.created_at for event in told)
+    assert [(m.role, m.seq) for m in ledger(database, session_id)] == [
+        (("user", "assistant")[place % 2], place + 1) for place in range(6)
+    ]
+    assert types(database, session_id) == [
+        *["user.message"] * 3,
+        *["session.status_running", "span.model_request_start"],
+        *["session.error", "span.model_request_end", "session.status_rescheduled"],
+        *["session.status_running", "span.model_request_start"],
+        *["agent.message", "span.model_request_end", "task.succeeded"],
+        *["session.status_running", "span.model_request_start"],
+        *["session.error", "span.model_request_end", "task.failed", "user.message"],
+        *["session.status_running", "span.model_request_start"],
+        *["agent.message", "span.model_request_end", "task.succeeded"],
+        *["session.status_running", "span.model_request_start"],
+        *["agent.message", "span.model_request_end", "task.succeeded", "session.status_idle"],
+    ]
+
+
+def test_a_task_whose_worker_died_goes_on(database: Database) -> None:
+    turn = started(database, "a#1")
+    first = task(database, turn.task.id).started_at
+    change(database, turn.task.session_id, lease_expires_at=-1.0)
+    again = begin(database, take(database, turn.task.session_id, "b#1"))
+    assert again.task.id == turn.task.id
+    assert types(database, turn.task.session_id).count("session.status_running") == 1
+    succeed(database, again)
+    assert task(database, turn.task.id).started_at == first
+
+
+def test_usage_adds_up_on_task_and_session(database: Database) -> None:
+    turn = started(database)
+    session_id = turn.task.session_id
+    with database.write() as connection:
+        paid = call(Tokens(1, 2, 3, 4, 5), outcome="discarded")
+        turns.park(connection, turn, Pause(WaitReason.RETRY, 0.0, OVERLOADED), paid)
+    submit(database, session_id)
+    turn = begin(database, take(database, session_id))
+    following = succeed(database, turn)
+    assert following is not None
+    first = (11, 22, 37, 45)
+    cost = 10 * 2_000 + 20 * 10_000 + 30 * 2_500 + 40 * 100 + 1 * 2_000 + 2 * 10_000 + 3 * 2_500 + 4 * 4_000 + 5 * 100
+    assert used(task(database, turn.task.id)) == (*first, cost)
+    succeed(database, begin(database, moved_on(turn.lease)))
+    second_cost = 10 * 2_000 + 20 * 10_000 + 30 * 2_500 + 40 * 100
+    assert used(task(database, following.id)) == (10, 20, 30, 40, second_cost)
+    assert used(session(database, session_id)) == (21, 42, 67, 85, cost + second_cost)
+    written = calls(database, session_id)
+    assert sorted(one.outcome for one in written) == ["discarded", "kept", "kept"]
+    assert sum(one.cost_nanousd or 0 for one in written) == cost + second_cost
+
+
+def used(row: object) -> tuple[object, ...]:
+    names = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens", "cost_nanousd")
+    return tuple(getattr(row, name) for name in names)
+
+
+def test_a_cost_that_is_unknown_once_stays_unknown(database: Database) -> None:
+    turn = started(database)
+    session_id = turn.task.session_id
+    submit(database, session_id)
+    with database.write() as connection:
+        turns.succeed(connection, turn, reply(paid=call(model="a-model-without-a-price")))
+    assert used(task(database, turn.task.id)) == (10, 20, 30, 40, None)
+    following = begin(database, moved_on(turn.lease))
+    succeed(database, following)
+    assert task(database, following.task.id).cost_nanousd is not None
+    assert used(session(database, session_id)) == (20, 40, 60, 80, None)
+
+
+def test_a_failure_leaves_nothing_in_the_ledger(database: Database) -> None:
+    turn = started(database)
+    refusal = {"type": "refusal", "message": "No.", "category": "cyber"}
+    with database.write() as connection:
+        assert turns.fail(connection, turn, refusal, call(outcome="discarded")) is None
+    assert ledger(database, turn.task.session_id) == []
+    failed = task(database, turn.task.id)
+    assert (failed.status, failed.error, failed.stop_reason) == ("failed", refusal, "refusal")
+    assert failed.input_tokens == 10
+    assert events(database, turn.task.session_id)[-1].payload == {"stop_reason": {"type": "refusal"}}
+
+
+def test_a_stop_says_who_asked_for_it(database: Database) -> None:
+    for request, reason in ((StopRequest.CANCEL, "cancelled"), (StopRequest.INTERRUPT, "interrupted")):
+        turn = started(database)
+        with database.write() as connection:
+            assert turns.stop(connection, turn, request, None) is None
+        stopped = task(database, turn.task.id)
+        assert (stopped.status, stopped.stop_reason) == ("cancelled", reason)
+
+
+def test_a_parked_task_is_a_row_with_a_due_time(database: Database) -> None:
+    turn = started(database)
+    park(database, turn, delay=600.0, reason=WaitReason.RATE_LIMIT)
+    parked, row = task(database, turn.task.id), session(database, turn.task.session_id)
+    assert (parked.status, parked.wait_reason, parked.attempts) == ("waiting", "rate_limit", 1)
+    assert parked.error == OVERLOADED
+    assert parked.due_at == row.wake_at
+    assert parked.due_at is not None
+    assert 595 < (parked.due_at - clock(database)).total_seconds() <= 600
+    assert (row.lease_owner, row.idle_since) == (None, None)
+    assert rest(database, take(database, row.id)) is None
+    assert session(database, row.id).wake_at == parked.due_at
+
+
+def test_a_task_parked_again_counts_from_its_first_failure(database: Database) -> None:
+    turn = started(database)
+    park(database, turn, delay=0.0)
+    since = task(database, turn.task.id).retry_since
+    lease = take(database, turn.task.session_id)
+    park(database, begin(database, lease), delay=0.0)
+    again = task(database, turn.task.id)
+    assert (again.attempts, again.retry_since) == (2, since)
+    due = rest(database, take(database, turn.task.session_id))
+    assert due is not None
+    assert due.id == turn.task.id
+
+
+def test_shortening_moves_the_context_and_is_paid_for(database: Database) -> None:
+    session_id = new_session(database)
+    for _ in range(2):
+        submit(database, session_id)
+        succeed(database, begin(database, take(database, session_id)))
+    submit(database, session_id)
+    turn = begin(database, take(database, session_id))
+    before = session(database, session_id)
+    with database.write() as connection:
+        lease, again = turns.shorten(connection, turn, 2, call(outcome="discarded"))
+    assert again is not None
+    assert (again.id, again.status) == (turn.task.id, TaskStatus.RUNNING)
+    row = session(database, session_id)
+    assert (lease.context_from, lease.context_cut) == (row.context_from, row.context_cut) == (2, 4)
+    assert row.input_tokens == before.input_tokens + 10
+    assert used(again) == used(task(database, turn.task.id)) == (10, 20, 30, 40, 299_000)
+    assert [one.outcome for one in calls(database, session_id)].count("discarded") == 1
+    assert types(database, session_id)[-1] == "agent.thread_context_compacted"
+    succeed(database, Turn(lease, again, span(), NO_LIMITS))
+    assert session(database, session_id).context_cut == 4
+
+
+def test_a_reply_that_is_dropped_is_paid_for(database: Database) -> None:
+    turn = started(database)
+    before = types(database, turn.task.session_id)
+    for task_of in (turn.task, None):
+        with database.write() as connection:
+            turns.spend(connection, turn.lease, task_of, call())
+    assert used(task(database, turn.task.id)) == (10, 20, 30, 40, 299_000)
+    assert used(session(database, turn.task.session_id)) == (20, 40, 60, 80, 598_000)
+    written = [(one.task_id, one.outcome) for one in calls(database, turn.task.session_id)]
+    assert sorted(written, key=str) == [(None, "discarded"), (turn.task.id, "discarded")]
+    assert types(database, turn.task.session_id) == before
+    assert task(database, turn.task.id).status == TaskStatus.RUNNING
+
+
+def test_an_idle_session_looks_after_its_own_end(database: Database) -> None:
+    session_id = new_session(database)
+    submit(database, session_id)
+    turn = begin(database, take(database, session_id), Limits(idle_ttl=100, max_age=0, notice=10))
+    succeed(database, turn)
+    row = session(database, session_id)
+    assert row.idle_since is not None
+    assert row.wake_at == row.idle_since + timedelta(seconds=90)
+    woken = take(database, session_id)
+    assert (woken.idle_since, woken.notified_at) == (row.idle_since, None)
+    assert rest(database, woken, Limits(idle_ttl=50, max_age=0, notice=0)) is None
+    again = session(database, session_id)
+    assert (again.idle_since, again.wake_at) == (row.idle_since, row.idle_since + timedelta(seconds=50))
+
+
+def test_without_limits_an_idle_session_is_never_woken(database: Database) -> None:
+    turn = started(database)
+    succeed(database, turn)
+    assert session(database, turn.task.session_id).wake_at is None
+
+
+def test_a_session_handed_back_is_left_to_its_wake_up_for_a_moment(database: Database) -> None:
+    turn = started(database)
+    with database.write() as connection:
+        turns.hand_back(connection, turn.lease, grace=2.0)
+    row = session(database, turn.task.session_id)
+    assert (row.lease_owner, row.wakes) == (None, 1)
+    assert row.wake_at is not None
+    assert 1 < (row.wake_at - clock(database)).total_seconds() <= 2
+    assert submit(database, row.id).wake is False
+    assert task(database, turn.task.id).status == TaskStatus.RUNNING
+
+
+@pytest.mark.parametrize("close", [sessions.archive, sessions.delete])
+@pytest.mark.parametrize("end", ENDS)
+def test_an_owner_of_a_session_that_was_closed_writes_nothing(database: Database, end: str, close: Call) -> None:
+    turn = started(database)
+    with database.write() as connection:
+        close(connection, DEFAULT_WORKSPACE, turn.task.session_id)  # type: ignore[operator]
+    closed = everything(database, turn.task.session_id)
+    with pytest.raises(LeaseLost), database.write() as connection:
+        ENDS[end](connection, turn)
+    assert everything(database, turn.task.session_id) == closed
+    assert task(database, turn.task.id).status == TaskStatus.CANCELLED

@@ -14,8 +14,8 @@ from api.documented import documented_methods
 from overnight.errors import BodyTooLarge, InvalidRequest, NotFound, OvernightError, Unavailable
 from overnight.store.database import is_down
 
-#: The SDK retries a 503 at once and by itself when told so.
 UNMIGRATED = "The database's schema is not this version's; nothing was done. Run 'overnight migrate', then try again."
+#: The SDK retries a 503 by itself when told so.
 TRY_AGAIN = {"retry-after": "1", "x-should-retry": "true"}
 
 

@@ -77,4 +77,5 @@ def postgres() -> Iterator[Postgres]:
 def redis_command(port: int, folder: Path) -> list[str]:
     """A Redis without a password, for tests only, with its log on disk as in production."""
     binary = str(find_redis().path)
-    return [binary, "--port", str(port), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", str(folder)]
+    options = {"port": port, "bind": "127.0.0.1", "appendonly": "yes", "save": "", "dir": folder}
+    return [binary, *(word for name, value in options.items() for word in (f"--{name}", str(value)))]

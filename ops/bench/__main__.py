@@ -6,6 +6,7 @@ from signal import SIGHUP, SIGTERM
 
 from ops.bench.conditions import read_arguments
 
+INTERRUPTED = 130
 WIDTH = 120  # of a table that goes into a file
 #: What a shell or a test run may have set for itself, and must not reach what is measured.
 NOT_PASSED_ON = ("OVERNIGHT_", "ANTHROPIC_", "CELERY_", "PYTHONDONTWRITEBYTECODE")
@@ -28,6 +29,8 @@ def main() -> int:
             measured = measure_all(conditions)
     except (BenchError, StackError) as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     show(Console(width=None if sys.stdout.isatty() else WIDTH), measured, conditions)
     if json_path:
         save(json_path, measured, conditions)

@@ -46,3 +46,12 @@ def test_not_ready_on_another_schema(tmp_path: Path, redis_server: RedisServer) 
         assert (response.status_code, response.json()["status"]) == (503, "unavailable")
         assert response.json()["database"]["ok"]
         assert not response.json()["schema_version"]["ok"]
+
+
+def test_an_older_schema_is_told_and_refused(client: TestClient, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO elsewhere")
+    refused = client.post("/v1/tasks", json={"prompt": "x"})
+    assert refused.status_code == 503
+    assert refused.headers["x-should-retry"] == "true"
+    assert "overnight migrate" in refused.json()["error"]["message"]

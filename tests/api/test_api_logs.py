@@ -9,6 +9,11 @@ from overnight.store.database import Database
 from tests.api.support import KEY
 
 SECRET = "nobody may read this"
+#: Makes an insert fail whose error quotes what was to be written.
+NEVER = {
+    "sqlite": "CREATE TRIGGER never BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'never'); END",
+    "postgres": "ALTER TABLE events ADD CONSTRAINT never CHECK (seq < 0) NOT VALID",
+}
 
 
 def test_failures_are_logged_with_their_id_and_without_what_was_said(
@@ -18,15 +23,18 @@ def test_failures_are_logged_with_their_id_and_without_what_was_said(
     with TestClient(create_app(talkative), headers={"x-api-key": KEY}) as client:
         assert client.post("/v1/tasks", json={"prompt": SECRET}).status_code == 202
         assert client.post("/v1/tasks", json={"prompt": SECRET, "x": 1}).status_code == 400
-        with database.write() as connection:  # a statement that fails and quotes its values
-            connection.exec_driver_sql("ALTER TABLE events RENAME TO elsewhere")
-        failed = client.post("/v1/tasks", json={"prompt": SECRET}, headers={"idempotency-key": "k"})
+        with database.write() as connection:
+            connection.exec_driver_sql(NEVER["sqlite" if database.is_sqlite else "postgres"])
+        failed = client.post("/v1/tasks", json={"prompt": SECRET}, headers={"idempotency-key": SECRET})
     logged = capsys.readouterr().out
-    assert failed.status_code == 503
-    assert "overnight migrate" in failed.json()["error"]["message"]
+    assert failed.status_code == 500
+    assert failed.json()["error"]["type"] == "api_error"
+    assert failed.headers["request-id"] == failed.json()["request_id"]
     assert failed.headers["request-id"] in logged
     assert logged.count("request_failed") == 1
-    assert SECRET not in logged
+    assert "IntegrityError" in logged
+    assert "submissions.py" in logged or "sessions.py" in logged
+    assert SECRET not in logged + failed.text
     assert KEY not in logged
 
 

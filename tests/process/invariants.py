@@ -1,6 +1,7 @@
 """DESIGN §3, asked of the rows and of what Claude's stand-in received."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
 from tests.process.cluster import Cluster
@@ -26,7 +27,7 @@ def assert_ledgers_are_whole(cluster: Cluster) -> None:
 
 
 def assert_history_was_sent(cluster: Cluster) -> int:
-    """No request went out without every earlier answer of its session in it, as stored. Gives the number of requests."""
+    """No request went out without every earlier answer of its session in it. Gives how many went out."""
     said: dict[str, list[tuple[str, Any]]] = {}
     for row in cluster.rows("SELECT DISTINCT session_id FROM messages"):
         stored = [(entry.role, _texts(entry.content)) for entry in cluster.ledger(row.session_id)]
@@ -50,7 +51,7 @@ def overlapping_requests(cluster: Cluster) -> list[tuple[int, int]]:
     pairs = []
     for of_one in by_session.values():
         of_one.sort(key=lambda request: request["received_at"])
-        for earlier, later in zip(of_one, of_one[1:], strict=False):
+        for earlier, later in pairwise(of_one):
             if earlier["answered_at"] is None or later["received_at"] < earlier["answered_at"]:
                 pairs.append((earlier["n"], later["n"]))
     return pairs

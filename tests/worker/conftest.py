@@ -1,0 +1,41 @@
+"""A simulator and the real SDK, for every test of this folder."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import anthropic
+import pytest
+
+from ops.simulator.running import RunningSimulator, running_simulator
+
+MODEL = "claude-opus-5-5"
+README_PROMPT = "Plan a three-day migration of a Python 2 codebase; start with day one."
+GONE_SECONDS = 10.0
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningSimulator]:
+    with running_simulator("--latency", "0") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running: RunningSimulator) -> RunningSimulator:
+    running.clear()
+    running.settle(latency=0, deltas=None)
+    return running
+
+
+@pytest.fixture
+async def client(simulator: RunningSimulator) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    http = anthropic.DefaultAioHttpClient(trust_env=False)
+    async with anthropic.AsyncAnthropic(
+        api_key="test-key", base_url=simulator.url, max_retries=0, timeout=20, http_client=http
+    ) as made:
+        yield made

@@ -66,7 +66,6 @@ class Errand:
             if not self._may_move(found):
                 raise Unreachable(f"{error}{self._not_lost()}") from error
             return self._screen.announce("the server has gone; the task goes on with another")
-        self._screen.close()
         self._tell(self._task, found)
         self._is_done = True
         return None
@@ -86,6 +85,7 @@ class Errand:
 
     def _tell(self, task: Json, found: Server) -> None:
         if self._wish.as_json:
+            self._screen.close()
             write_json({**task, "simulated": found.simulated})
         else:
             self._screen.show_answer(task)

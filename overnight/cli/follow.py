@@ -29,7 +29,8 @@ class Screen(Protocol):
 
     def show_trouble(self, trouble: Unreachable) -> None: ...
 
-    def show_answer(self, task: Json) -> None: ...
+    def show_answer(self, task: Json) -> None:
+        """The last that is shown."""
 
     def close(self) -> None: ...
 

@@ -7,7 +7,6 @@ import typer
 from overnight.cli.exits import CliError, Code, code_of
 from overnight.cli.options import AsJson, ContextKey, DataDir, Key, Model, Prompt, PromptFile, SessionId, System, Url
 from overnight.cli.output import (
-    for_stdout,
     local_time,
     money,
     note,
@@ -138,7 +137,7 @@ def _show(task: Json, *, as_json: bool) -> None:
             ("usage", phrases.tokens(task["usage"])),
             ("cost", money(task["cost_usd"])),
             ("error", phrases.failure(task) if task["error"] else None),
-            ("output", for_stdout(task["output"]) if task["output"] else None),
+            ("output", task["output"]),
         ]
     )
 

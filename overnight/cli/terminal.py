@@ -53,21 +53,22 @@ class Terminal:
 
     def show_event(self, event: Json) -> None:
         new = self._words.take(event, is_running=self._is_running) if self._words else ""
-        if not new:
-            return
-        self._state = "streaming"
-        self._characters += len(new)
-        if self._says_words:
-            self._print(harmless(new))
+        if new:
+            self._state = "streaming"
+            self._hear(new)
 
     def show_trouble(self, trouble: Unreachable) -> None:
         self._state = f"connection lost, trying again: {trouble}"
 
     def show_answer(self, task: Json) -> None:
-        """The answer, where its words were not shown as they came."""
+        """What was not shown of it as it came; ends the life of the screen."""
+        output = task["output"] or ""
+        if self._says_words and self._words:
+            self._hear(self._words.finish(output))
+        self.close()
+        if not self._says_words and output:
+            write(for_stdout(output))
         self._console.print()
-        if task["output"] is not None and not (self._says_words and self._characters):
-            write(for_stdout(task["output"]))
 
     def close(self) -> None:
         self._keep_line()
@@ -79,6 +80,11 @@ class Terminal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _hear(self, text: str) -> None:
+        self._characters += len(text)
+        if self._says_words:
+            self._print(harmless(text))
 
     def _status(self) -> str:
         tokens = f" · ~{self._characters // CHARACTERS_PER_TOKEN:,} tokens" if self._characters else ""

@@ -19,6 +19,7 @@ class Words:
         self._event_id: str | None = None
         self._heard = ""
         self._shown = 0
+        self._is_stored = False
 
     def take(self, event: Json, *, is_running: bool) -> str:
         """What an event adds to what is shown; mostly nothing."""
@@ -28,23 +29,30 @@ class Words:
             case "event_delta" if event["event_id"] == self._event_id:
                 self._heard += event["delta"]["content"]["text"]
             case "agent.message":
-                return self._complete(event) if event.get("task_id") == self._task_id else self._begin(None)
+                return self._store(event) if event.get("task_id") == self._task_id else self._begin(None)
         return self._rest() if is_running else ""
+
+    def finish(self, output: str) -> str:
+        """What the task's answer has beyond what was shown: the stream may have ended before it was all there."""
+        if self._is_stored:
+            return ""
+        before = ""
+        if not output.startswith(self._heard[: self._shown]):
+            before, self._shown = CUT_OFF, 0
+        self._heard = output
+        return before + self._rest()
+
+    def _store(self, event: Json) -> str:
+        text = "".join(block["text"] for block in event["content"] if block["type"] == "text")
+        before = "" if event["id"] == self._event_id else self._begin(event["id"])
+        whole = before + self.finish(text)
+        self._event_id, self._heard, self._shown, self._is_stored = None, "", 0, True
+        return whole
 
     def _begin(self, event_id: str | None) -> str:
         cut_off = self._shown > 0 and event_id != self._event_id
-        self._event_id, self._heard, self._shown = event_id, "", 0
+        self._event_id, self._heard, self._shown, self._is_stored = event_id, "", 0, False
         return CUT_OFF if cut_off else ""
-
-    def _complete(self, event: Json) -> str:
-        text = "".join(block["text"] for block in event["content"] if block["type"] == "text")
-        before = "" if event["id"] == self._event_id else self._begin(event["id"])
-        if not text.startswith(self._heard[: self._shown]):
-            before, self._shown = CUT_OFF, 0
-        self._heard = text
-        shown = before + self._rest()
-        self._event_id, self._heard, self._shown = None, "", 0
-        return shown
 
     def _rest(self) -> str:
         new, self._shown = self._heard[self._shown :], len(self._heard)

@@ -17,7 +17,7 @@ HEADERS = {"x-api-key": KEY}
 
 
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_the_document_holds(case: schemathesis.Case, api: Api) -> None:
     case.call_and_validate(base_url=api.url, headers=HEADERS, excluded_checks=EXCLUDED)
     if case.path_parameters:

@@ -43,6 +43,20 @@ def test_each_word_is_shown_once_whatever_the_stream_lost(pieces: list[str], los
     assert shown(start(), *heard, message(whole)) == whole
 
 
+@given(pieces=st.lists(st.text(min_size=1)), lost=st.integers(min_value=0))
+def test_a_stream_that_ends_too_early_is_made_up_for(pieces: list[str], lost: int) -> None:
+    words = Words("task_1")
+    heard = [start(), *(delta(piece) for piece in pieces)][: len(pieces) + 1 - min(lost, len(pieces) + 1)]
+    seen = "".join(words.take(event, is_running=True) for event in heard)
+    assert seen + words.finish("".join(pieces)) == "".join(pieces)
+
+
+def test_nothing_is_made_up_for_what_was_shown() -> None:
+    words = Words("task_1")
+    assert words.take(message("Hello"), is_running=True) == "Hello"
+    assert words.finish("Hello") == ""
+
+
 def test_deltas_are_shown_as_they_come() -> None:
     assert shown(start(), delta("Hel"), delta("lo")) == "Hello"
 

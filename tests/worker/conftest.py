@@ -7,12 +7,6 @@ import pytest
 
 from ops.simulator.running import RunningSimulator, running_simulator
 
-MODEL = "claude-opus-5-5"
-README_PROMPT = "Plan a three-day migration of a Python 2 codebase; start with day one."
-GONE_SECONDS = 10.0
-
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:

@@ -6,13 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import anthropic
-import pytest
 
 MODEL = "claude-opus-5-5"
-README_PROMPT = "Plan a three-day migration of a Python 2 codebase; start with day one."
 GONE_SECONDS = 10.0
-
-pytestmark = pytest.mark.anyio
 
 
 def user(content: Any) -> dict[str, Any]:

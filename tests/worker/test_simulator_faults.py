@@ -11,8 +11,6 @@ from ops.simulator.running import RunningSimulator
 from tests.worker.talk import ask, text_of, until, user
 
 MODEL = "claude-opus-5-5"
-README_PROMPT = "Plan a three-day migration of a Python 2 codebase; start with day one."
-GONE_SECONDS = 10.0
 
 pytestmark = pytest.mark.anyio
 

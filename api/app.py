@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -18,7 +17,7 @@ from api.failures import handle
 from api.middleware import BodyLimit, Requests
 from api.parts import opened
 from api.routes import events, health, sessions, tasks
-from overnight import __version__
+from overnight import __version__, logs
 from overnight.errors import OvernightError
 from overnight.settings import Settings
 
@@ -26,7 +25,8 @@ from overnight.settings import Settings
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The whole application. Raises `ValueError` where a setting is missing."""
     settings = settings or Settings()
-    _log_from(settings.log_level)
+    logs.configure(settings.log_level)
+    logging.getLogger("sse_starlette").setLevel(logging.INFO)  # its debug lines quote what is streamed
     if not settings.redis_url:
         raise ValueError("OVERNIGHT_REDIS_URL is empty: name a Redis, or start everything with 'overnight up'")
 
@@ -53,8 +53,3 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(routes.router)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     return app
-
-
-def _log_from(level: str) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
-    logging.getLogger("sse_starlette").setLevel(logging.INFO)  # its debug lines quote what is streamed

@@ -44,7 +44,7 @@ class Hub:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await _end({self._task}, each=1.0)
+        await _end({self._task}, each=0.3)
         await self._redis.aclose()
 
     @contextmanager

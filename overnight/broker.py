@@ -1,5 +1,7 @@
 """Celery as Overnight uses it: messages that carry a session id, may be lost or doubled, and are never waited for."""
 
+import os
+
 from celery import Celery
 from kombu import Queue
 
@@ -18,6 +20,8 @@ def queues() -> list[Queue]:
 
 def celery_app(redis_url: str) -> Celery:
     """The app that producers and workers share; the worker adds its tasks to it."""
+    for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        os.environ.pop(name, None)  # they would quietly take the place of `redis_url`
     app = Celery("overnight", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_queues=queues(),

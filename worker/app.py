@@ -13,6 +13,7 @@ from overnight import logs
 from overnight.broker import celery_app
 from overnight.routing import ADVANCE, SWEEP_QUEUE
 from overnight.settings import Settings
+from worker.broker_loss import outlive_broker
 
 if TYPE_CHECKING:
     from worker.process import Process
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 WAKE_SWEEP = "overnight.sweep.wake"
 PURGE_SWEEP = "overnight.sweep.purge"
 
+outlive_broker()
 settings = Settings()
 logs.configure(settings.log_level)
 app = celery_app(settings.redis_url)

@@ -77,6 +77,7 @@ ACCEPTING = (
 MACHINE = (
     Figure("RSS MiB, sum", 0, lambda run: run.usage.rss_sum),
     Figure("RSS MiB, largest", 0, lambda run: run.usage.rss_largest),
+    Figure("yardstick, ms CPU", 2, lambda run: 1000 * run.usage.yardstick),
     Figure("other load", 2, lambda run: run.usage.other_load, compared=False),
 )
 UNDER_LOAD = (

@@ -19,6 +19,7 @@ from ops.bench.work import Work
 
 EXPLAINED = (
     "CPU: all processes with their children, the submitter too, the simulator not. RSS: the highest, without Postgres.",
+    "yardstick: CPU that a fixed loop takes; where it takes more, so does all else, and ratios tell more than figures.",
     "other load: the share of this machine's CPU that others took meanwhile; the more of it, the slower all else.",
 )
 

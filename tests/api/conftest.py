@@ -8,7 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from overnight.ids import WORKSPACE, new_id
 from overnight.settings import Settings
+from overnight.store import keys
 from overnight.store.database import Database
 from tests.api.support import KEY, Api, RedisServer, Worker
 from tests.conftest import TEMPLATE
@@ -32,25 +34,9 @@ def own_redis() -> Iterator[RedisServer]:
         server.close()
 
 
-@pytest.fixture
-def settings(database_url: str, redis_server: RedisServer) -> Settings:
-    return Settings(database_url=database_url, redis_url=redis_server.url, api_key=KEY, poll_interval=0.2)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings), headers={"x-api-key": KEY}) as client:
-        yield client
-
-
-@pytest.fixture
-def worker(database: Database) -> Worker:
-    return Worker(database)
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def module_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """As `database_url`, one for all tests of a module."""
+    """One database for all tests of a module: once SQLite, once Postgres."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres_server")
         return server.new_database(TEMPLATE)
@@ -65,6 +51,43 @@ def module_database(module_database_url: str) -> Iterator[Database]:
     database = Database(module_database_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="module")
+def worker(module_database: Database) -> Worker:
+    return Worker(module_database)
+
+
+@pytest.fixture(scope="module")
+def module_client(module_database_url: str, redis_server: RedisServer) -> Iterator[TestClient]:
+    settings = Settings(
+        database_url=module_database_url, redis_url=redis_server.url, api_key=KEY, poll_interval=0.2, key_cache=0.2
+    )
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture
+def key(module_database: Database) -> str:
+    """Opens a workspace of the test's own, which is empty."""
+    secret = keys.new_secret()
+    with module_database.write() as connection:
+        keys.add(connection, "test", secret, new_id(WORKSPACE))
+    return secret
+
+
+@pytest.fixture
+def client(module_client: TestClient, key: str) -> TestClient:
+    """Sees the test's own workspace."""
+    module_client.headers["x-api-key"] = key
+    return module_client
+
+
+@pytest.fixture
+def anybody(module_client: TestClient) -> TestClient:
+    """Shows no key by itself."""
+    module_client.headers.pop("x-api-key", None)
+    return module_client
 
 
 @pytest.fixture(scope="module")

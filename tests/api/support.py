@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx2
 from redis import Redis, RedisError
@@ -80,13 +80,13 @@ class RedisServer:
 class Api:
     """`uvicorn api.app:create_app --factory` on a free port."""
 
-    def __init__(self, database_url: str, redis_url: str, **settings: str) -> None:
+    def __init__(self, database_url: str, redis_url: str, *, stderr: IO[bytes] | None = None, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "API_KEY": KEY, **settings}
         environment = {**os.environ, **{f"OVERNIGHT_{name}": value for name, value in given.items()}}
         command = [sys.executable, "-m", "uvicorn", "api.app:create_app", "--factory", "--port", str(self.port)]
-        self.process = subprocess.Popen([*command, "--log-level", "warning"], env=environment)
+        self.process = subprocess.Popen([*command, "--log-level", "warning"], env=environment, stderr=stderr)
         self.client = self.new_client()
         until(self._answers, 90)
 
@@ -157,19 +157,16 @@ class Records:
     """The records of an event stream, one after the other."""
 
     def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self.comments = 0
+        self.lines = lines
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         record: dict[str, str] = {}
-        for line in self._lines:
+        for line in self.lines:
             name, _, value = line.partition(": ")
             if line == "" and record:
                 yield record
                 record = {}
-            elif line.startswith(":"):
-                self.comments += 1
-            elif line:
+            elif line and not line.startswith(":"):
                 record[name] = value
 
 

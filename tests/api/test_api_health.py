@@ -1,14 +1,24 @@
 """What probes are told."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from overnight.settings import Settings
 from overnight.store import nodes
 from overnight.store.database import Database
-from tests.api.support import RedisServer
+from tests.api.support import KEY, RedisServer
+
+
+@pytest.fixture
+def client(database_url: str, redis_server: RedisServer) -> Iterator[TestClient]:
+    """On a database of its own, since processes and the schema belong to no workspace."""
+    settings = Settings(database_url=database_url, redis_url=redis_server.url, api_key=KEY)
+    with TestClient(create_app(settings), headers={"x-api-key": KEY}) as client:
+        yield client
 
 
 def test_alive(client: TestClient) -> None:

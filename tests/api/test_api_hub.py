@@ -61,10 +61,10 @@ def test_a_slow_reader_loses_previews_and_not_memory() -> None:
 
 def test_it_closes_whatever_it_is_doing(redis_server: RedisServer) -> None:
     async def story() -> None:
-        for step in range(60):
+        for step in range(30):
             async with asyncio.timeout(10), Hub(redis_server.url) as hub:
                 with hub.attach("sesn_1", ALL):
-                    await asyncio.sleep(step * 0.0005)
+                    await asyncio.sleep(step * 0.001)
 
     asyncio.run(story())
 

@@ -3,25 +3,14 @@
 from typing import Any
 
 import httpx2
-import pytest
 from starlette.testclient import TestClient
 
-from api.app import create_app
 from overnight.ids import WORKSPACE, new_id
-from overnight.settings import Settings
 from overnight.store import keys
 from overnight.store.database import Database
 from tests.api.support import KEY, until
 
-OTHER_KEY = "sk-overnight-another-key"
 EVENT = {"type": "user.message", "content": [{"type": "text", "text": "x"}]}
-
-
-@pytest.fixture
-def anybody(client: TestClient) -> TestClient:
-    """Shows no key by itself."""
-    del client.headers["x-api-key"]
-    return client
 
 
 def test_every_way_to_show_a_key(anybody: TestClient) -> None:
@@ -52,23 +41,23 @@ def test_probes_and_docs_need_none_and_tell_none(anybody: TestClient) -> None:
         assert KEY not in response.text
 
 
-def test_a_revoked_key_stops_working(settings: Settings, database: Database) -> None:
-    quick = settings.model_copy(update={"key_cache": 0.2})
-    with TestClient(create_app(quick), headers={"x-api-key": OTHER_KEY}) as client:
-        with database.write() as connection:
-            key_id = keys.add(connection, "soon gone", OTHER_KEY)
-        assert client.get("/v1/tasks").status_code == 200
-        with database.write() as connection:
-            keys.revoke(connection, key_id)
-        until(lambda: client.get("/v1/tasks").status_code == 401, 5)
+def test_a_revoked_key_stops_working(anybody: TestClient, module_database: Database) -> None:
+    shown = {"x-api-key": keys.new_secret()}
+    with module_database.write() as connection:
+        key_id = keys.add(connection, "soon gone", shown["x-api-key"])
+    assert anybody.get("/v1/tasks", headers=shown).status_code == 200
+    with module_database.write() as connection:
+        keys.revoke(connection, key_id)
+    until(lambda: anybody.get("/v1/tasks", headers=shown).status_code == 401, 5)
 
 
-def test_another_workspace_sees_nothing_of_this_one(client: TestClient, database: Database) -> None:
-    with database.write() as connection:
-        keys.add(connection, "other", OTHER_KEY, new_id(WORKSPACE))
+def test_another_workspace_sees_nothing_of_this_one(client: TestClient, module_database: Database) -> None:
+    other_key = keys.new_secret()
+    with module_database.write() as connection:
+        keys.add(connection, "other", other_key, new_id(WORKSPACE))
 
     def stranger(method: str, path: str, body: Any = None) -> httpx2.Response:
-        return client.request(method, path, json=body, headers={"x-api-key": OTHER_KEY})
+        return client.request(method, path, json=body, headers={"x-api-key": other_key})
 
     task = client.post("/v1/tasks", json={"prompt": "secret", "context_key": "c"}).json()
     session_id, task_id = task["session_id"], task["id"]

@@ -1,12 +1,9 @@
-"""What is logged, and what never is."""
+"""What a real process logs, and what it never does."""
 
-import pytest
-from starlette.testclient import TestClient
+from pathlib import Path
 
-from api.app import create_app
-from overnight.settings import Settings
 from overnight.store.database import Database
-from tests.api.support import KEY
+from tests.api.support import KEY, Api, RedisServer
 
 SECRET = "nobody may read this"
 #: Makes an insert fail whose error quotes what was to be written.
@@ -17,28 +14,31 @@ NEVER = {
 
 
 def test_failures_are_logged_with_their_id_and_without_what_was_said(
-    settings: Settings, database: Database, capsys: pytest.CaptureFixture[str]
+    database_url: str, database: Database, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    talkative = settings.model_copy(update={"log_level": "DEBUG"})
-    with TestClient(create_app(talkative), headers={"x-api-key": KEY}) as client:
-        assert client.post("/v1/tasks", json={"prompt": SECRET}).status_code == 202
-        assert client.post("/v1/tasks", json={"prompt": SECRET, "x": 1}).status_code == 400
+    log = tmp_path / "stderr"
+    with log.open("wb") as stderr, Api(database_url, redis_server.url, LOG_LEVEL="DEBUG", stderr=stderr) as api:
+        accepted = api.client.post("/v1/tasks", json={"prompt": SECRET})
+        assert api.client.post("/v1/tasks", json={"prompt": SECRET, "x": 1}).status_code == 400
         with database.write() as connection:
             connection.exec_driver_sql(NEVER["sqlite" if database.is_sqlite else "postgres"])
-        failed = client.post("/v1/tasks", json={"prompt": SECRET}, headers={"idempotency-key": SECRET})
-    logged = capsys.readouterr().out
+        failed = api.client.post("/v1/tasks", json={"prompt": SECRET}, headers={"idempotency-key": SECRET})
+    logged = log.read_text()
     assert failed.status_code == 500
     assert failed.json()["error"]["type"] == "api_error"
     assert failed.headers["request-id"] == failed.json()["request_id"]
-    assert failed.headers["request-id"] in logged
     assert logged.count("request_failed") == 1
+    assert failed.headers["request-id"] in logged
+    assert accepted.headers["request-id"] in logged
     assert "IntegrityError" in logged
-    assert "submissions.py" in logged or "sessions.py" in logged
+    assert "submitting.py" in logged
     assert SECRET not in logged + failed.text
     assert KEY not in logged
 
 
-def test_what_goes_well_is_not_logged(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    with TestClient(create_app(settings), headers={"x-api-key": KEY}) as client:
-        assert client.post("/v1/tasks", json={"prompt": "x"}).status_code == 202
-    assert capsys.readouterr().out == ""
+def test_what_goes_well_is_not_logged(module_database_url: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    log = tmp_path / "stderr"
+    with log.open("wb") as stderr, Api(module_database_url, redis_server.url, stderr=stderr) as api:
+        answered = api.client.post("/v1/tasks", json={"prompt": "x"})
+        assert answered.status_code == 202
+    assert answered.headers["request-id"] not in log.read_text()

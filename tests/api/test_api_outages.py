@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from statistics import median
 
 import httpx2
 import pytest
 
+from overnight.broker import SOCKET_TIMEOUT
 from overnight.store import schema
 from overnight.store.database import Database
 from tests.api.support import Api, RedisServer, Worker, streaming, until
@@ -15,14 +17,16 @@ MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}
 
 
 def accept_quickly(api: Api, count: int = 10) -> list[str]:
-    """Each task within a second."""
-    ids = []
+    """A task within a second, and none as late as if it had waited for Redis, on a busy machine too."""
+    ids, seconds = [], []
     for _ in range(count):
         began = time.monotonic()
         response = api.client.post("/v1/tasks", json={"prompt": "x"})
+        seconds.append(time.monotonic() - began)
         assert response.status_code == 202
-        assert time.monotonic() - began < 1
         ids.append(response.json()["id"])
+    assert median(seconds) < 1
+    assert max(seconds) < SOCKET_TIMEOUT
     return ids
 
 

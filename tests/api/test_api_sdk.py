@@ -11,15 +11,14 @@ from anthropic.lib.sessions import accumulate_managed_agents_event
 from starlette.testclient import TestClient
 
 from overnight import live
-from overnight.store.database import Database
 from tests.api.support import KEY, Api, RedisServer, Worker, until
 
 MESSAGE: Any = {"type": "user.message", "content": [{"type": "text", "text": "Hello"}]}
 
 
 @pytest.fixture
-def sdk(client: TestClient) -> Anthropic:
-    return Anthropic(api_key=KEY, base_url="http://testserver", http_client=client, max_retries=0)
+def sdk(client: TestClient, key: str) -> Anthropic:
+    return Anthropic(api_key=key, base_url="http://testserver", http_client=client, max_retries=0)
 
 
 @pytest.fixture
@@ -87,9 +86,8 @@ def test_unsupported_parts_are_refused_by_name(sdk: Anthropic) -> None:
 
 
 def test_a_stream_with_deltas_folds_into_the_message(
-    live_sdk: Anthropic, module_database: Database, redis_server: RedisServer
+    live_sdk: Anthropic, worker: Worker, redis_server: RedisServer
 ) -> None:
-    worker = Worker(module_database)
     session = live_sdk.beta.sessions.create(agent="agent_default", environment_id="env_default")
     channel = live.channel(session.id)
     with live_sdk.beta.sessions.events.stream(session.id, event_deltas=["agent.message"]) as stream:

@@ -28,11 +28,6 @@ TURN = [
 
 
 @pytest.fixture
-def hand(module_database: Database) -> Worker:
-    return Worker(module_database)
-
-
-@pytest.fixture
 def session_id(api: Api) -> str:
     return str(api.client.post("/v1/sessions", json={}).json()["id"])
 
@@ -56,9 +51,9 @@ def attached(redis_server: RedisServer, session_id: str, count: int = 1) -> None
     until(lambda: redis_server.listeners(live.channel(session_id)) == count)
 
 
-def test_from_the_beginning(api: Api, hand: Worker, session_id: str, listener: httpx2.Client) -> None:
+def test_from_the_beginning(api: Api, worker: Worker, session_id: str, listener: httpx2.Client) -> None:
     send(api, session_id)
-    hand.answer(session_id)
+    worker.answer(session_id)
     listed = api.client.get(f"/v1/sessions/{session_id}/events").json()["data"]
     with streaming(listener, session_id, "?last_event_id=0") as records:
         seen = list(islice(records, len(TURN)))
@@ -67,9 +62,9 @@ def test_from_the_beginning(api: Api, hand: Worker, session_id: str, listener: h
     assert [json.loads(record["data"]) for record in seen] == listed
 
 
-def test_from_the_middle(api: Api, hand: Worker, session_id: str, listener: httpx2.Client) -> None:
+def test_from_the_middle(api: Api, worker: Worker, session_id: str, listener: httpx2.Client) -> None:
     send(api, session_id)
-    hand.answer(session_id)
+    worker.answer(session_id)
     with streaming(listener, session_id, last_event_id="4") as records:
         assert types(records, 3) == TURN[4:]
     with streaming(listener, session_id, "?last_event_id=1", last_event_id="6") as records:
@@ -77,14 +72,14 @@ def test_from_the_middle(api: Api, hand: Worker, session_id: str, listener: http
 
 
 def test_from_now_on(
-    api: Api, hand: Worker, session_id: str, listener: httpx2.Client, redis_server: RedisServer
+    api: Api, worker: Worker, session_id: str, listener: httpx2.Client, redis_server: RedisServer
 ) -> None:
     send(api, session_id)
-    hand.answer(session_id)
+    worker.answer(session_id)
     with streaming(listener, session_id) as records:
         attached(redis_server, session_id)
         send(api, session_id)
-        hand.answer(session_id, event_id="sevt_second")
+        worker.answer(session_id, event_id="sevt_second")
         seen = list(islice(records, len(TURN)))
     assert [record["event"] for record in seen] == TURN
     assert [int(record["id"]) for record in seen] == [number + len(TURN) for number in range(1, len(TURN) + 1)]
@@ -98,7 +93,7 @@ def test_more_than_one_batch(module_database: Database, api: Api, session_id: st
         assert [int(record["id"]) for record in islice(records, 550)] == list(range(1, 551))
 
 
-def test_redis_hurries_events_along(module_database_url: str, redis_server: RedisServer, hand: Worker) -> None:
+def test_redis_hurries_events_along(module_database_url: str, redis_server: RedisServer, worker: Worker) -> None:
     """With a look into SQL every minute, what comes at once has been announced."""
     with Api(module_database_url, redis_server.url, POLL_INTERVAL="60") as slow, slow.new_client() as listener:
         task = slow.client.post("/v1/tasks", json={"prompt": "x"}).json()
@@ -117,7 +112,7 @@ def test_redis_hurries_events_along(module_database_url: str, redis_server: Redi
 
 
 def test_words_as_they_come(
-    api: Api, hand: Worker, session_id: str, listener: httpx2.Client, redis_server: RedisServer
+    api: Api, worker: Worker, session_id: str, listener: httpx2.Client, redis_server: RedisServer
 ) -> None:
     def say(frame: dict[str, Any]) -> None:
         redis_server.client.publish(live.channel(session_id), live.encode(frame))
@@ -133,7 +128,7 @@ def test_words_as_they_come(
         attached(redis_server, session_id)
         asked = until(lambda: watches.get_message(ignore_subscribe_messages=True, timeout=1))
         assert asked["data"] == session_id
-        turn = hand.begin(session_id)
+        turn = worker.begin(session_id)
         stream = iter(records)
         assert [record["event"] for record in islice(stream, 2)] == TURN[1:3]
         say(live.event_delta("sevt_unheard", "its start was before us"))
@@ -145,7 +140,7 @@ def test_words_as_they_come(
         assert all("id" not in record for record in frames)
         texts = [json.loads(record["data"])["delta"]["content"]["text"] for record in frames[1:]]
         assert texts == ["Do", "ne."]
-        hand.succeed(turn)
+        worker.succeed(turn)
         assert [record["event"] for record in islice(stream, 4)] == TURN[3:]
         say(live.event_delta("sevt_answer", "too late"))
         say(live.event_start("sevt_answer"))
@@ -157,8 +152,7 @@ def test_words_as_they_come(
 
 def test_silence_is_filled(session_id: str, listener: httpx2.Client) -> None:
     with streaming(listener, session_id, "?last_event_id=0") as records:
-        lines = records._lines
-        assert [next(lines), next(lines), next(lines)] == [": keep-alive", "", ": keep-alive"]
+        assert list(islice(records.lines, 3)) == [": keep-alive", "", ": keep-alive"]
 
 
 def test_it_ends_with_the_session(
@@ -219,7 +213,7 @@ def test_a_waiting_client_that_goes_leaves_nothing_behind(api: Api, redis_server
     attached(redis_server, task["session_id"], 0)
 
 
-def test_without_redis_sql_is_asked(module_database_url: str, own_redis: RedisServer, hand: Worker) -> None:
+def test_without_redis_sql_is_asked(module_database_url: str, own_redis: RedisServer, worker: Worker) -> None:
     with Api(module_database_url, own_redis.url, POLL_INTERVAL="0.3") as api, api.new_client() as listener:
         session_id = str(api.client.post("/v1/sessions", json={}).json()["id"])
         with streaming(listener, session_id, "?event_deltas[]=agent.message") as records:
@@ -227,13 +221,13 @@ def test_without_redis_sql_is_asked(module_database_url: str, own_redis: RedisSe
             stream = iter(records)
             own_redis.kill()
             send(api, session_id)
-            hand.answer(session_id)
+            worker.answer(session_id)
             assert [record["event"] for record in islice(stream, len(TURN))] == TURN
             own_redis.start()
             attached(own_redis, session_id)
             own_redis.freeze()
             send(api, session_id)
-            hand.answer(session_id, event_id="sevt_b")
+            worker.answer(session_id, event_id="sevt_b")
             assert [record["event"] for record in islice(stream, len(TURN))] == TURN
             own_redis.thaw()
 

@@ -121,11 +121,11 @@ def test_a_finished_task_tells_its_output_usage_and_cost(client: TestClient, wor
     assert done["started_at"] <= done["finished_at"]
 
 
-def test_the_cost_of_an_unlisted_model_is_unknown(client: TestClient, worker: Worker, database: Database) -> None:
+def test_the_cost_of_an_unlisted_model_is_unknown(client: TestClient, module_database: Database) -> None:
     task = submit(client)
-    with database.write() as connection:
-        connection.exec_driver_sql("UPDATE tasks SET cost_nanousd = NULL")
-        connection.exec_driver_sql("UPDATE sessions SET cost_nanousd = NULL")
+    with module_database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE tasks SET cost_nanousd = NULL WHERE id = '{task['id']}'")
+        connection.exec_driver_sql(f"UPDATE sessions SET cost_nanousd = NULL WHERE id = '{task['session_id']}'")
     assert client.get(f"/v1/tasks/{task['id']}").json()["cost_usd"] is None
     session = client.get(f"/v1/sessions/{task['session_id']}").json()
     assert session["usage"]["list_cost"] is None
@@ -177,12 +177,12 @@ def test_tasks_are_listed_newest_first_by_what_one_asks_for(client: TestClient, 
     assert ids(session_id="sesn_none") == []
 
 
-def test_lists_are_bounded_by_time_to_the_microsecond(client: TestClient, database: Database) -> None:
+def test_lists_are_bounded_by_time_to_the_microsecond(client: TestClient, module_database: Database) -> None:
     tasks = [submit(client) for _ in range(3)]
     at = "2026-03-01T12:00:00.50000{}Z"
     for place, task in enumerate(tasks):
-        with database.write() as connection:
-            moment = f"2026-03-01 12:00:00.50000{place}{'' if database.is_sqlite else '+00'}"
+        with module_database.write() as connection:
+            moment = f"2026-03-01 12:00:00.50000{place}{'' if module_database.is_sqlite else '+00'}"
             connection.exec_driver_sql(f"UPDATE tasks SET created_at = '{moment}' WHERE id = '{task['id']}'")
 
     def found(**query: str) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 OVERNIGHT = [sys.executable, "-P", "-m", "overnight.cli.main"]
 OURS = ("OVERNIGHT_", "ANTHROPIC_", "CELERY_", "FLOWER_")
-PATIENCE = 120.0  # for what starts a whole stack; on a busy machine that takes a while
+PATIENCE = 240.0  # for what starts a whole stack; on a busy machine that takes a while
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:

@@ -71,7 +71,7 @@ def test_api_workers_and_beat_do_a_task_and_leave_when_asked(cluster: Shell) -> 
         assert "worker2@" in detail["worker"]
         for process in reversed(started):
             process.signal(signal.SIGTERM)
-        codes = [process.end(20).code for process in started]
+        codes = [process.end(60).code for process in started]
     assert set(codes) <= {0, -signal.SIGTERM}, codes
 
 

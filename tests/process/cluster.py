@@ -24,7 +24,7 @@ from tests.servers import free_port, redis_command
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-overnight-test"
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:

@@ -18,7 +18,7 @@ from ops.bench.verify import Calls, violations
 from ops.bench.work import Turn, Work
 from tests.servers import temporary_folder
 
-PATIENCE = 240
+PATIENCE = 600
 WORK = Work("w", sessions=2, turns=3)
 FIRST = WORK.session_names[0]
 
@@ -32,7 +32,20 @@ def folder() -> Iterator[Path]:
 
 def test_every_turn_is_done_once_and_the_table_says_what_it_took(folder: Path, tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
-    options = ["--only", "w2,w3", "--scale", "0.05", "--runs", "1", "--slots", "8", "--json", str(figures)]
+    options = [
+        "--only",
+        "w2,w3",
+        "--scale",
+        "0.05",
+        "--runs",
+        "1",
+        "--workers",
+        "1",
+        "--slots",
+        "8",
+        "--json",
+        str(figures),
+    ]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "overnight.cli.main", "bench", *options],
         env={
@@ -67,8 +80,8 @@ def assert_is_plausible(run: dict[str, Any]) -> None:
     parts = {"workers", "api", "beat", "redis"} if run["contender"] == "overnight" else {"script"}
     assert run["usage"]["cpu"].keys() == parts | {"postgres", "submitter"}
     assert sum(run["usage"]["cpu"].values()) > 0
-    assert run["usage"]["rss_sum"] > run["usage"]["rss_largest"] > 10
-    assert 0 < run["accept"]["p50"] < run["turn"]["p50"]
+    assert run["usage"]["rss_sum"] >= run["usage"]["rss_largest"] > 10
+    assert run["accept"]["p50"] > 0
     assert 0 < run["wake"]["p50"] < run["turn"]["p50"] <= run["turn"]["p99"] <= run["wall"]
 
 

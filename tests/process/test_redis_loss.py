@@ -60,6 +60,7 @@ def test_dead_for_ten_seconds(make_cluster: MakeCluster) -> None:
     until(lambda: time.monotonic() > gone + 10, "ten seconds without Redis")
     cluster.start_redis()
     assert_all_done(cluster, SESSIONS * 2 + len(late))
+    assert cluster.processes["w1"].poll() is None, "the worker, with what it was doing, outlives Redis"
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

@@ -1,20 +1,36 @@
 """The store's tests are many and small, so those on Postgres share one database, emptied before each."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, true
 from sqlmodel import SQLModel
 
 from overnight.models import DEFAULT_WORKSPACE
+from overnight.store import database
 from tests.conftest import TEMPLATE
 from tests.servers import Postgres
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """What these tests kill is never the machine."""
+
+    def prepare(connection: Any, record: Any) -> None:
+        as_always(connection, record)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    as_always = database._prepare_sqlite
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_prepare_sqlite", prepare)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_postgres_url(postgres_server: Postgres) -> str:
-    # What these tests kill is never the machine.
     postgres_server.run("ALTER SYSTEM SET fsync = off")
     postgres_server.run("SELECT pg_reload_conf()")
     return postgres_server.new_database(TEMPLATE)

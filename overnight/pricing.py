@@ -1,6 +1,7 @@
 """What a model call costs, from the one list of prices beside this file (`prices.json`: dollars a million tokens)."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,7 +48,7 @@ def prices() -> dict[str, list[dict[str, float]]]:
 def price_of(model: str, prompt_tokens: int) -> dict[str, float] | None:
     """The tier for a prompt of this size; None for a model that is not listed, also by a dated name of it."""
     listed = prices()
-    name = next((known for known in sorted(listed, key=len, reverse=True) if model.startswith(known)), None)
+    name = next((known for known in listed if re.fullmatch(re.escape(known) + r"(-\d{8})?", model)), None)
     if name is None:
         return None
     return next(tier for tier in listed[name] if prompt_tokens <= tier.get("up_to", prompt_tokens))

@@ -1,4 +1,4 @@
-"""The outward record of a session: appended where the state changes, in the same transaction, numbered without gaps."""
+"""The outward record of a session: appended where the state changes, in the same transaction, in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -5,6 +5,7 @@ import os
 from celery import Celery
 from kombu import Queue
 
+from overnight.broker_channel import use_hint_channels
 from overnight.routing import SWEEP_QUEUE, queue_names
 
 SOCKET_TIMEOUT = 2.0
@@ -22,6 +23,7 @@ def celery_app(redis_url: str) -> Celery:
     """The app that producers and workers share; the worker adds its tasks to it."""
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         os.environ.pop(name, None)  # they would quietly take the place of `redis_url`
+    use_hint_channels()
     app = Celery("overnight", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_queues=queues(),

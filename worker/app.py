@@ -13,7 +13,6 @@ from overnight import logs
 from overnight.broker import celery_app
 from overnight.routing import ADVANCE, SWEEP_QUEUE
 from overnight.settings import Settings
-from worker.broker_loss import outlive_broker
 
 if TYPE_CHECKING:
     from worker.process import Process
@@ -23,12 +22,12 @@ log = structlog.get_logger(__name__)
 WAKE_SWEEP = "overnight.sweep.wake"
 PURGE_SWEEP = "overnight.sweep.purge"
 
-outlive_broker()
 settings = Settings()
 logs.configure(settings.log_level)
 app = celery_app(settings.redis_url)
 app.conf.update(
     worker_pool="threads",
+    worker_consumer="worker.consumer:Consumer",
     worker_concurrency=settings.concurrency,
     beat_scheduler="celery.beat:Scheduler",  # no file: a missed tick is late, never lost
     beat_max_loop_interval=1,

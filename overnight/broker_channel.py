@@ -18,16 +18,16 @@ class InMemoryQoS(virtual.QoS):
 
 
 class HintChannel(redis.Channel):
-    QoS = InMemoryQoS
+    QoS = InMemoryQoS  # type: ignore[assignment]
     _thin: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """One client a pool: it is thread-safe, and making one for each command cost more than the command."""
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
         pool = self.pool
         if self._thin is None or self._thin.connection_pool is not pool:
-            self._thin = super()._create_client()
+            self._thin = super()._create_client()  # type: ignore[misc]
         return self._thin
 
 

@@ -7,10 +7,10 @@ from celery.worker import consumer
 EVENT_SECONDS = 0.25
 
 
-class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
+class Consumer(consumer.Consumer):
     def register_with_event_loop(self, hub: Any) -> None:
         super().register_with_event_loop(hub)
-        hub.call_repeatedly(EVENT_SECONDS, self._flush_events)
+        hub.call_repeatedly(EVENT_SECONDS, self._flush_events)  # type: ignore[attr-defined]
 
-    def on_send_event_buffered(self) -> None:
+    def on_send_event_buffered(self) -> None:  # type: ignore[override]
         """The timer sends what has gathered; a full buffer goes at once."""

@@ -3,6 +3,7 @@
 import time
 
 import structlog
+from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
 from overnight.models import Task
@@ -13,7 +14,7 @@ from worker.held import Halt, Held
 from worker.persist import persist
 from worker.process import Process
 from worker.retire import retire
-from worker.step import run_step
+from worker.step import Begun, begin, run_step
 
 log = structlog.get_logger(__name__)
 
@@ -27,27 +28,37 @@ def run_slice(process: Process, session_id: str) -> None:
         if lease is None:
             return
         task = tasks.head(connection, session_id)
+        begun = _begin_at_once(connection, process, lease, task)
     with process.holdings.holding(lease, ttl, asked_at) as held:
         try:
-            _advance(process, held, lease, task)
+            _advance(process, held, lease, task, begun)
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
             _leave(process, lease)
 
 
-def _advance(process: Process, held: Held, lease: Lease, task: Task | None) -> None:
+def _begin_at_once(connection: Connection, process: Process, lease: Lease, task: Task | None) -> Begun | None:
+    """The first step begins in the transaction that takes the session, if there is one to do."""
+    if task is None or process.draining.is_set() or not turns.is_due(task, lease.now):
+        return None
+    return begin(connection, lease, task, process.limits)
+
+
+def _advance(process: Process, held: Held, lease: Lease, task: Task | None, begun: Begun | None) -> None:
     ends = time.monotonic() + process.settings.slice_seconds
     while (task := _due(process, held, lease, task)) is not None:
-        if process.draining.is_set() or time.monotonic() > ends:
-            return _hand_back(process, held, lease, task)
+        if begun is None:
+            if process.draining.is_set() or time.monotonic() > ends:
+                return _hand_back(process, held, lease, task)
+            begun = persist(process, held, begin, lease, task, process.limits)
         held.turn_to(task.id)
-        after = run_step(process, held, lease, task)
+        after = run_step(process, held, begun)
         if after is None:
             return _hand_back(process, held, lease, task)
         _tell(process, lease.session_id)
         if after.task is None:
             return None
-        lease, task = after.lease, after.task
+        lease, task, begun = after.lease, after.task, None
     return _tell(process, lease.session_id)
 
 

@@ -1,9 +1,13 @@
 """One step: a request to Claude, and what it comes to, written in one transaction."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from overnight import event_types
+from overnight.expiry import Limits
 from overnight.models import Task
 from overnight.states import StopRequest
 from overnight.store import ledger, turns
@@ -33,16 +37,29 @@ class Next:
     task: Task | None
 
 
-def run_step(process: Process, held: Held, lease: Lease, task: Task) -> Next | None:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A step that has been written down as begun, at `now`."""
+
+    turn: Turn
+    now: datetime
+
+
+def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Begun:
+    """Writes down that the task's next step begins. Raises `LeaseLost`."""
+    span = Draft(event_types.REQUEST_START, {"model": lease.model, "attempt": task.attempts + 1}, task.id)
+    turn = Turn(lease, task, span, limits)
+    return Begun(turn, turns.begin(connection, turn).now)
+
+
+def run_step(process: Process, held: Held, begun: Begun) -> Next | None:
     """Asks Claude once for the task and settles the answer; None when it was halted and the task is left as it stands.
 
     Raises `LeaseLost`.
     """
+    turn, lease, task = begun.turn, begun.turn.lease, begun.turn.task
     if task.stop_request is not None:  # asked of an owner who died before he could
         held.halt(HALTS[StopRequest(task.stop_request)])
-    span = Draft(event_types.REQUEST_START, {"model": lease.model, "attempt": task.attempts + 1}, task.id)
-    turn = Turn(lease, task, span, process.limits)
-    now = persist(process, held, turns.begin, turn).now
     history = load_history(process, lease)
     sent = context.messages(history, task.content, lease.context_cut)
     words = Words(lease.session_id, process.hints, process.after_commit)
@@ -51,7 +68,7 @@ def run_step(process: Process, held: Held, lease: Lease, task: Task) -> Next | N
         return _succeed(process, held, turn, heard, words)
     if heard.failure is None:
         return _stop(process, held, turn, heard)
-    match judge_failure(heard.failure, task, now, process.retry_rules, process.chance):
+    match judge_failure(heard.failure, task, begun.now, process.retry_rules, process.chance):
         case Pause() as pause:
             persist(process, held, turns.park, turn, pause, heard.call)
             return Next(lease, None)

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 from sqlmodel import col
 
 from overnight.ids import CALL, new_id
 from overnight.models import ModelCall, Task, Usage
 from overnight.pricing import Tokens, cost_nanousd
+from overnight.store.bulk import insert_rows
 from overnight.store.leases import Lease, Stamp
 
-INSERT = insert(ModelCall)
 COUNTED = tuple(Usage.model_fields)
 
 
@@ -71,7 +71,7 @@ def record(connection: Connection, lease: Lease, stamp: Stamp, task_id: str | No
         "created_at": stamp.now,
         **call.counts,
     }
-    connection.execute(INSERT, row)
+    insert_rows(connection, ModelCall, [row])
 
 
 def _sum(before: int | None, amount: int | None) -> int | None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Update, bindparam, func, or_, update
+from sqlalchemy import Connection, bindparam, func, or_, update
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
 from overnight.models import Session
 from overnight.states import Life
 from overnight.store.clock import after, now
+from overnight.store.prepared import Prepared
 
 FREE: dict[Any, Any] = {"lease_owner": None, "lease_expires_at": None}
 
@@ -49,7 +50,7 @@ class Stamp:
     now: datetime
 
 
-ACQUIRE: Executable = (
+ACQUIRE = Prepared(
     update(Session)
     .where(
         col(Session.id) == bindparam("session_id"),
@@ -90,14 +91,15 @@ HELD = (
     col(Session.lease_token) == bindparam("token"),
 )
 
-GUARD = (
+GUARDED = (
     update(Session)
     .where(*HELD)
     .values(event_seq=Session.event_seq + bindparam("events"), updated_at=now())
     .returning(col(Session.event_seq), col(Session.ledger_seq), col(Session.inbox), now().label("now"))
 )
+GUARD = Prepared(GUARDED)
 
-LET_GO = (
+LET_GO = Prepared(
     update(Session)
     .where(*HELD)
     .values(
@@ -119,17 +121,17 @@ RENEW = (
 
 def acquire(connection: Connection, session_id: str, owner: str, ttl: float) -> Lease | None:
     """Takes the session for `ttl` seconds, or gives None where it is owned, closed or gone."""
-    row = connection.execute(ACQUIRE, {"session_id": session_id, "owner": owner, "ttl": ttl}).first()
+    row = ACQUIRE.first(connection, {"session_id": session_id, "owner": owner, "ttl": ttl})
     return Lease(*row) if row else None
 
 
-def guard(connection: Connection, lease: Lease, events: int, statement: Update = GUARD, **values: Any) -> Stamp:
+def guard(connection: Connection, lease: Lease, events: int, statement: Prepared = GUARD, **values: Any) -> Stamp:
     """First statement of every write of an owner: locks the session and reserves `events` places in its record.
 
     `statement` may be a wider form of `GUARD`, with its `values`. Raises `LeaseLost` when somebody else has taken the
     session since: the transaction must then be rolled back.
     """
-    row = connection.execute(statement, {**_proof(lease), "events": events, **values}).first()
+    row = statement.first(connection, {**_proof(lease), "events": events, **values})
     if row is None:
         raise LeaseLost(lease.session_id)
     return Stamp(*row)
@@ -149,7 +151,7 @@ def let_go(
     `woken` says that the caller sends a wake-up itself after the commit.
     """
     plan = {"next_wake": next_wake, "idle": idle_since, "notified": notified_at, "sent": int(woken)}
-    connection.execute(LET_GO, {**_proof(lease), **plan})
+    LET_GO.run(connection, {**_proof(lease), **plan})
 
 
 def renew(connection: Connection, owner: str, held: Collection[str], ttl: float) -> dict[str, int]:

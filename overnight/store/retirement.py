@@ -11,18 +11,21 @@ from overnight.store import calls, events, leases
 from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
-from overnight.store.leases import FREE, GUARD, Lease, Stamp
+from overnight.store.leases import FREE, GUARDED, Lease, Stamp
+from overnight.store.prepared import Prepared
 
-GUARD_ARCHIVE = GUARD.values(
-    life=Life.ARCHIVED,
-    archive_reason=bindparam("reason"),
-    archived_at=now(),
-    summary=bindparam("text", type_=Session.__table__.c.summary.type),  # type: ignore[attr-defined]
-    **FREE,
-    wake_at=None,
-    **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
+GUARD_ARCHIVE = Prepared(
+    GUARDED.values(
+        life=Life.ARCHIVED,
+        archive_reason=bindparam("reason"),
+        archived_at=now(),
+        summary=bindparam("text", type_=Session.__table__.c.summary.type),  # type: ignore[attr-defined]
+        **FREE,
+        wake_at=None,
+        **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
+    )
 )
-GUARD_ATTEMPT = GUARD.values(summary_attempts=Session.summary_attempts + 1)
+GUARD_ATTEMPT = Prepared(GUARDED.values(summary_attempts=Session.summary_attempts + 1))
 
 
 def warn(connection: Connection, lease: Lease, reason: ArchiveReason, expires_at: datetime) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, exists, or_, select, update
 from sqlmodel import col
 
 from overnight import event_types
@@ -14,13 +14,15 @@ from overnight.ids import SESSION, new_id
 from overnight.models import Session, Task
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
 from overnight.store import events
+from overnight.store.bulk import insert_rows
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import FREE
+from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, user_message
 
-INSERT_SESSION = insert(Session)
+NOW = Prepared(select(now().label("now")))
 OPEN = col(Session.life).in_([Life.ACTIVE, Life.PAUSED])
 
 
@@ -48,7 +50,7 @@ def create(
 
     Raises `IntegrityError` when an open session has this `context_key` already.
     """
-    at = connection.execute(select(now())).scalar_one()
+    at = NOW.every(connection, {})[0].now
     wait = WAKE_GRACE if first_tasks else idle_check
     session = Session(
         id=new.id,
@@ -68,7 +70,7 @@ def create(
         created_at=at,
         updated_at=at,
     )
-    connection.execute(INSERT_SESSION, session.model_dump())
+    insert_rows(connection, Session, [session.model_dump()])
     drafts = [user_message(task) for task in first_tasks]
     if drafts:
         events.append(connection, workspace_id, new.id, len(drafts), at, drafts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, literal, or_, select, update
 from sqlmodel import col
 
 from overnight import event_types
@@ -17,7 +17,6 @@ from overnight.ids import TASK, new_id
 from overnight.models import Session, Task
 from overnight.states import (
     TASK_MOVES,
-    UNFINISHED,
     Life,
     StopRequest,
     TaskStatus,
@@ -25,8 +24,10 @@ from overnight.states import (
     sources,
 )
 from overnight.store import events, tasks
+from overnight.store.bulk import insert_rows
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
+from overnight.store.prepared import Prepared
 
 #: How long the sweep leaves a session alone for which a wake-up has just been sent, seconds.
 WAKE_GRACE = 2.0
@@ -55,14 +56,13 @@ CALL_ATTENTION = (
     )
 )
 YOUNG = or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age")))
-ACCEPT = CALL_ATTENTION.where(YOUNG)
+ACCEPT = Prepared(CALL_ATTENTION.where(YOUNG))
 
 # A statement of its own: inside the UPDATE that waits for the row it would count as of before the wait.
-AHEAD = select(func.count()).where(
-    col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED))
+AHEAD = Prepared(
+    select(func.count().label("tasks")).where(col(Task.session_id) == bindparam("session_id"), tasks.IS_UNFINISHED)
 )
 
-INSERT_TASK = insert(Task)
 BLANK_TASK = Task.model_construct().model_dump()  # type: ignore[call-arg]  # what a caller does not say
 
 
@@ -109,12 +109,12 @@ def submit(
     """Appends a task to an open session. Raises `NotFound` and `SessionClosed`."""
     drafts = [*extra, user_message(new)]
     values = {"session_id": session_id, "workspace": workspace_id, "events": len(drafts), "max_age": float(max_age)}
-    row = connection.execute(ACCEPT, values).first()
+    row = ACCEPT.first(connection, values)
     if row is None:
         raise why_closed(connection, workspace_id, session_id)
     attention = _attention(row)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
-    ahead = connection.execute(AHEAD, {"session_id": session_id}).scalar_one()
+    ahead = AHEAD.every(connection, {"session_id": session_id})[0].tasks
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
     return Accepted(task, ahead, drafts[-1], attention.wake)
 
@@ -138,7 +138,7 @@ def insert_task(
         "created_at": at,
         "updated_at": at,
     }
-    connection.execute(INSERT_TASK, row)
+    insert_rows(connection, Task, [row])
     return Task.model_construct(**row)
 
 

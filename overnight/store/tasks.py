@@ -5,22 +5,22 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, and_, bindparam, case, exists, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select, text, update
 from sqlmodel import col
 
 from overnight.errors import NotFound
 from overnight.models import Session, Task
-from overnight.states import FINAL, UNFINISHED, Life, StopRequest, TaskStatus
+from overnight.states import FINAL, UNFINISHED, Life, StopRequest, TaskStatus, one_of
 from overnight.store.clock import now
+from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
 
+IS_UNFINISHED = text(one_of("tasks.status", sorted(UNFINISHED)))
 HEAD = (
-    select(Task)
-    .where(col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)))
-    .order_by(col(Task.seq))
-    .limit(1)
+    select(Task).where(col(Task.session_id) == bindparam("session_id"), IS_UNFINISHED).order_by(col(Task.seq)).limit(1)
 )
 AT_WORK = HEAD.order_by(None).order_by(case((col(Task.status) == TaskStatus.RUNNING, 0), else_=1), col(Task.seq))
+FIND_HEAD = Prepared(HEAD)
 #: The tasks of a deleted session are gone with it, before the purge removes their rows.
 SHOWN = exists().where(col(Session.id) == col(Task.session_id), col(Session.life) != Life.DELETED)
 GET = select(Task).where(col(Task.id) == bindparam("task_id"), col(Task.workspace_id) == bindparam("workspace"), SHOWN)
@@ -39,7 +39,8 @@ def get(connection: Connection, workspace_id: str, task_id: str) -> Task:
 
 def head(connection: Connection, session_id: str) -> Task | None:
     """The first task of the session that is not finished: the one to work on."""
-    return first(connection, Task, HEAD, {"session_id": session_id})
+    row = FIND_HEAD.first(connection, {"session_id": session_id})
+    return Task.model_construct(**row._asdict()) if row else None
 
 
 def at_work(connection: Connection, session_id: str) -> Task | None:
@@ -51,13 +52,13 @@ def move(
     connection: Connection, task_id: str, target: TaskStatus, *, sources: Collection[TaskStatus], **changes: Any
 ) -> bool:
     """The only writer of one task's `status`: True when it was in one of `sources` and now is in `target`."""
-    statement = _move(target, tuple(sorted(changes)))
-    values = {"task_id": task_id, "sources": list(sources), **{f"new_{name}": value for name, value in changes.items()}}
-    return connection.execute(statement, values).rowcount == 1
+    statement = _move(target, tuple(sources), tuple(sorted(changes)))
+    values = {"task_id": task_id, **{f"new_{name}": value for name, value in changes.items()}}
+    return statement.run(connection, values) == 1
 
 
 @lru_cache
-def _move(target: TaskStatus, changed: tuple[str, ...]) -> Update:
+def _move(target: TaskStatus, sources: tuple[TaskStatus, ...], changed: tuple[str, ...]) -> Prepared:
     values: dict[str, Any] = {
         "status": target,
         "wait_reason": None,
@@ -66,8 +67,8 @@ def _move(target: TaskStatus, changed: tuple[str, ...]) -> Update:
         "updated_at": now(),
     }
     values |= {name: bindparam(f"new_{name}") for name in changed}
-    legal = col(Task.status).in_(bindparam("sources", expanding=True))
-    return update(Task).where(col(Task.id) == bindparam("task_id"), legal).values(**values)
+    legal = text(one_of("tasks.status", sources))
+    return Prepared(update(Task).where(col(Task.id) == bindparam("task_id"), legal).values(**values))
 
 
 def request_stop(connection: Connection, task_id: str, request: StopRequest) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam
+from sqlalchemy import Connection, bindparam
 
 from overnight import event_types, expiry
 from overnight.errors import LeaseLost
@@ -18,13 +18,16 @@ from overnight.states import StopRequest, TaskStatus, WaitReason
 from overnight.store import calls, events, leases, ledger, tasks
 from overnight.store.calls import Call
 from overnight.store.events import Draft
-from overnight.store.leases import GUARD, Lease, Stamp
+from overnight.store.leases import GUARDED, Lease, Stamp
+from overnight.store.prepared import Prepared
 
 #: The guard of a turn's end: it also moves the ledger on and adds up what was used.
-GUARD_END = GUARD.values(
+ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
 )
+GUARD_END = Prepared(ENDING)
+GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,9 @@ def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | 
     """From now on the ledger is sent from after `context_from`; gives the lease and the task as they are then."""
     compacted = Draft(event_types.CONTEXT_COMPACTED, {"context_from": context_from}, turn.task.id)
     drafts = [_span_end(turn, call), compacted]
-    statement = GUARD_END.values(context_from=context_from, context_cut=Session.ledger_seq)
-    stamp = _end_turn(connection, turn, call, messages=0, events=len(drafts), statement=statement)
+    stamp = _end_turn(
+        connection, turn, call, messages=0, events=len(drafts), statement=GUARD_SHORTEN, begin_after=context_from
+    )
     calls.add_up(connection, turn.task, call)
     _record(connection, turn.lease, stamp, drafts)
     lease = replace(turn.lease, context_from=context_from, context_cut=stamp.ledger_seq)
@@ -187,9 +191,10 @@ def _end_turn(
     *,
     messages: int,
     events: int,
-    statement: Update = GUARD_END,
+    statement: Prepared = GUARD_END,
+    **values: Any,
 ) -> Stamp:
-    stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call))
+    stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call), **values)
     if call is not None:
         calls.record(connection, turn.lease, stamp, turn.task.id, call)
     return stamp

@@ -13,9 +13,8 @@ from api import render
 from api.every import Every
 from api.parts import Parts
 from overnight import event_types
-from overnight.errors import NotFound, Unauthenticated
+from overnight.errors import Unauthenticated
 from overnight.live import WATCH_SECONDS
-from overnight.states import Life
 from overnight.store import events, sessions
 from overnight.store.database import is_down
 
@@ -35,7 +34,6 @@ class Listener:
     """
 
     parts: Parts
-    workspace_id: str
     secret: str
     session_id: str
     after: int
@@ -89,12 +87,8 @@ class Listener:
             return events.follow(connection, self.session_id, self.after, BATCH)
 
     def _is_told(self) -> bool:
-        try:
-            with self.parts.database.read() as connection:
-                session = sessions.get(connection, self.workspace_id, self.session_id)
-        except NotFound:
-            return True
-        return session.life == Life.ARCHIVED and session.event_seq <= self.after
+        with self.parts.database.read() as connection:
+            return sessions.is_over(connection, self.session_id, self.after)
 
 
 def record(data: dict[str, Any], seq: int | None = None) -> bytes:

@@ -81,9 +81,7 @@ async def stream_events(
     after = _number(last_event_id if last_event_id is not None else query.last_event_id)
     session = await run_in_threadpool(_session, parts, workspace_id, session_id)
     start = session.event_seq if after is None else after
-    listener = Listener(
-        parts, workspace_id, secret_of(request.headers), session_id, start, frozenset(query.event_deltas)
-    )
+    listener = Listener(parts, secret_of(request.headers), session_id, start, frozenset(query.event_deltas))
     return EventSourceResponse(
         listener.records(),
         ping=parts.settings.keep_alive,

@@ -23,7 +23,8 @@ from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, user_message
 
 NOW = Prepared(select(now().label("now")))
-OPEN = col(Session.life).in_([Life.ACTIVE, Life.PAUSED])
+UNCLOSED = (Life.ACTIVE, Life.PAUSED)
+OPEN = col(Session.life).in_(UNCLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ def get(connection: Connection, workspace_id: str, session_id: str) -> Session:
     if session is None:
         raise NotFound(f"session {session_id} not found")
     return session
+
+
+def is_over(connection: Connection, session_id: str, told: int) -> bool:
+    """Nothing can follow event number `told`: the session is closed or gone, and that was its last event."""
+    statement = select(col(Session.life), col(Session.event_seq)).where(col(Session.id) == session_id)
+    row = connection.execute(statement).one_or_none()
+    return row is None or (row.life not in UNCLOSED and row.event_seq <= told)
 
 
 def find_open(connection: Connection, workspace_id: str, context_key: str) -> str | None:

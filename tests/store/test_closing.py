@@ -74,6 +74,22 @@ def test_a_deleted_session_is_gone_at_once(database: Database) -> None:
     assert session(database, session_id).life == Life.DELETED
 
 
+def test_a_session_is_over_when_its_last_event_was_told(database: Database) -> None:
+    session_id = new_session(database)
+
+    def is_over(told: int) -> bool:
+        with database.read() as connection:
+            return sessions.is_over(connection, session_id, told)
+
+    assert not is_over(0)
+    delete(database, session_id)
+    last = session(database, session_id).event_seq
+    assert (is_over(last - 1), is_over(last)) == (False, True)
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM sessions")
+    assert is_over(0)
+
+
 def test_an_archived_session_can_be_deleted(database: Database) -> None:
     session_id = new_session(database)
     archive(database, session_id)

@@ -10,11 +10,13 @@ from overnight.models import Task
 from overnight.store import leases, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
+from overnight.store.turns import Following, Turn
+from worker.context import Entry
 from worker.held import Halt, Held
 from worker.persist import persist
 from worker.process import Process
 from worker.retire import retire
-from worker.step import Begun, begin, run_step
+from worker.step import Step, load_history
 
 log = structlog.get_logger(__name__)
 
@@ -27,39 +29,48 @@ def run_slice(process: Process, session_id: str) -> None:
         lease = leases.acquire(connection, session_id, process.owner, ttl)
         if lease is None:
             return
-        task = tasks.head(connection, session_id)
-        begun = _begin_at_once(connection, process, lease, task)
+        first = _begin_at_once(connection, process, lease)
     with process.holdings.holding(lease, ttl, asked_at) as held:
         try:
-            _advance(process, held, lease, task, begun)
+            _advance(process, held, lease, first)
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
             _leave(process, lease)
 
 
-def _begin_at_once(connection: Connection, process: Process, lease: Lease, task: Task | None) -> Begun | None:
-    """The first step begins in the transaction that takes the session, if there is one to do."""
+def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> Following:
+    """The first turn, begun in the transaction that takes the session if there is one to do."""
+    task = tasks.head(connection, lease.session_id)
     if task is None or process.draining.is_set() or not turns.is_due(task, lease.now):
-        return None
-    return begin(connection, lease, task, process.limits)
+        return task
+    return turns.begin(connection, lease, task, process.limits)
 
 
-def _advance(process: Process, held: Held, lease: Lease, task: Task | None, begun: Begun | None) -> None:
+def _advance(process: Process, held: Held, lease: Lease, following: Following) -> None:
     ends = time.monotonic() + process.settings.slice_seconds
-    while (task := _due(process, held, lease, task)) is not None:
-        if begun is None:
-            if process.draining.is_set() or time.monotonic() > ends:
+    history: list[Entry] | None = None
+
+    def may_go_on() -> bool:
+        return not process.draining.is_set() and time.monotonic() <= ends
+
+    while True:
+        if not isinstance(following, Turn):
+            task = _due(process, held, lease, following)
+            if task is None:
+                return _tell(process, lease.session_id)
+            if not may_go_on():
                 return _hand_back(process, held, lease, task)
-            begun = persist(process, held, begin, lease, task, process.limits)
-        held.turn_to(task.id)
-        after = run_step(process, held, begun)
+            following = persist(process, held, turns.begin, lease, task, process.limits)
+        turn = following
+        held.turn_to(turn.task.id)
+        history = load_history(process, turn.lease) if history is None else history
+        after = Step(process, held, turn, history, may_go_on).run()
         if after is None:
-            return _hand_back(process, held, lease, task)
+            return _hand_back(process, held, turn.lease, turn.task)
         _tell(process, lease.session_id)
-        if after.task is None:
+        if after.following is None:
             return None
-        lease, task, begun = after.lease, after.task, None
-    return _tell(process, lease.session_id)
+        lease, following, history = after.lease, after.following, after.history
 
 
 def _due(process: Process, held: Held, lease: Lease, task: Task | None) -> Task | None:

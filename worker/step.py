@@ -1,19 +1,13 @@
 """One step: a request to Claude, and what it comes to, written in one transaction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from overnight import event_types
-from overnight.expiry import Limits
-from overnight.models import Task
 from overnight.states import StopRequest
 from overnight.store import ledger, turns
-from overnight.store.events import Draft
 from overnight.store.leases import Lease
-from overnight.store.turns import Pause, Reply, Turn
+from overnight.store.turns import Following, Pause, Reply, Turn
 from worker import context
 from worker.asking import Heard, ask
 from worker.claude import Request
@@ -31,51 +25,84 @@ HALTS = {request: halt for halt, request in STOPS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Where the session stands after a step: the lease as it is now, and the next task; without one it is let go."""
+    """Where the session stands after a step: the lease as it is now, and what follows; without that it was let go.
+
+    `history` is what the next request sends before its prompt, where that is known without reading it again.
+    """
 
     lease: Lease
-    task: Task | None
+    following: Following
+    history: list[Entry] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A step that has been written down as begun, at `now`."""
+class Step:
+    """A turn's request and its settlement. `may_go_on` is asked at the end: may the next turn begin at once?"""
 
+    process: Process
+    held: Held
     turn: Turn
-    now: datetime
+    history: list[Entry]
+    may_go_on: Callable[[], bool]
 
+    def run(self) -> Next | None:
+        """Asks Claude once and settles the answer; None when it was halted and the task is left as it stands.
 
-def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Begun:
-    """Writes down that the task's next step begins. Raises `LeaseLost`."""
-    span = Draft(event_types.REQUEST_START, {"model": lease.model, "attempt": task.attempts + 1}, task.id)
-    turn = Turn(lease, task, span, limits)
-    return Begun(turn, turns.begin(connection, turn).now)
+        Raises `LeaseLost`.
+        """
+        lease, task = self.turn.lease, self.turn.task
+        if task.stop_request is not None:  # asked of an owner who died before he could
+            self.held.halt(HALTS[StopRequest(task.stop_request)])
+        sent = context.messages(self.history, task.content, lease.context_cut)
+        words = Words(lease.session_id, self.process.hints, self.process.after_commit)
+        request = Request(lease.model, lease.max_tokens, lease.system, sent)
+        heard = ask(self.process, self.held, request, words=words)
+        if heard.message is not None:
+            return self._succeed(heard.message, heard, words.event_id)
+        if heard.failure is None:
+            return self._stop(heard)
+        match judge_failure(heard.failure, task, lease.now, self.process.retry_rules, self.process.chance):
+            case Pause() as pause:
+                self._persist(turns.park, pause, heard.call)
+                return Next(lease, None)
+            case Shrink():
+                return self._shorten(heard, heard.failure)
+            case given_up:
+                return self._fail(heard, given_up.error)
 
+    def _succeed(self, message: dict[str, Any], heard: Heard, event_id: str) -> Next:
+        assert heard.call is not None
+        content = message["content"]
+        text = "".join(block["text"] for block in content if block["type"] == "text")
+        reply = Reply(content, message["stop_reason"], text, heard.call, event_id)
+        following = self._persist(turns.succeed, reply, go_on=self.may_go_on())
+        lease, asked = self.turn.lease, self.turn.task.content
+        end = lease.ledger_seq + 2
+        said = [Entry(end - 1, "user", asked), Entry(end, "assistant", content)]
+        return Next(replace(lease, ledger_seq=end), following, [*self.history, *said])
 
-def run_step(process: Process, held: Held, begun: Begun) -> Next | None:
-    """Asks Claude once for the task and settles the answer; None when it was halted and the task is left as it stands.
+    def _stop(self, heard: Heard) -> Next | None:
+        request = STOPS.get(self.held.reason) if self.held.reason else None
+        if request is None:
+            if self.held.reason is Halt.DRAIN and heard.call is not None:
+                persist(self.process, self.held, turns.spend, self.turn.lease, self.turn.task, heard.call)
+            return None
+        following = self._persist(turns.stop, request, heard.call, go_on=self.may_go_on())
+        return Next(self.turn.lease, following, self.history)
 
-    Raises `LeaseLost`.
-    """
-    turn, lease, task = begun.turn, begun.turn.lease, begun.turn.task
-    if task.stop_request is not None:  # asked of an owner who died before he could
-        held.halt(HALTS[StopRequest(task.stop_request)])
-    history = load_history(process, lease)
-    sent = context.messages(history, task.content, lease.context_cut)
-    words = Words(lease.session_id, process.hints, process.after_commit)
-    heard = ask(process, held, Request(lease.model, lease.max_tokens, lease.system, sent), words=words)
-    if heard.message is not None:
-        return _succeed(process, held, turn, heard, words)
-    if heard.failure is None:
-        return _stop(process, held, turn, heard)
-    match judge_failure(heard.failure, task, begun.now, process.retry_rules, process.chance):
-        case Pause() as pause:
-            persist(process, held, turns.park, turn, pause, heard.call)
-            return Next(lease, None)
-        case Shrink():
-            return _shorten(process, held, turn, heard, history, heard.failure)
-        case given_up:
-            return _fail(process, held, turn, heard, given_up.error)
+    def _shorten(self, heard: Heard, failure: Failure) -> Next:
+        begin_after = context.shorter(self.history)
+        if begin_after is None:
+            return self._fail(heard, failure.error)
+        lease, task = self._persist(turns.shorten, begin_after, heard.call)
+        return Next(lease, task)
+
+    def _fail(self, heard: Heard, error: dict[str, Any]) -> Next:
+        following = self._persist(turns.fail, error, heard.call, go_on=self.may_go_on())
+        return Next(self.turn.lease, following, self.history)
+
+    def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
+        return persist(self.process, self.held, verb, self.turn, *values, **options)
 
 
 def load_history(process: Process, lease: Lease) -> list[Entry]:
@@ -87,36 +114,3 @@ def load_history(process: Process, lease: Lease) -> list[Entry]:
             Entry(row.seq, row.role, row.content)
             for row in ledger.load(connection, lease.session_id, lease.context_from)
         ]
-
-
-def _succeed(process: Process, held: Held, turn: Turn, heard: Heard, words: Words) -> Next:
-    assert heard.message is not None
-    assert heard.call is not None
-    content = heard.message["content"]
-    text = "".join(block["text"] for block in content if block["type"] == "text")
-    reply = Reply(content, heard.message["stop_reason"], text, heard.call, words.event_id)
-    following = persist(process, held, turns.succeed, turn, reply)
-    return Next(replace(turn.lease, ledger_seq=turn.lease.ledger_seq + 2), following)
-
-
-def _stop(process: Process, held: Held, turn: Turn, heard: Heard) -> Next | None:
-    request = STOPS.get(held.reason) if held.reason else None
-    if request is None:
-        if held.reason is Halt.DRAIN and heard.call is not None:
-            persist(process, held, turns.spend, turn.lease, turn.task, heard.call)
-        return None
-    following = persist(process, held, turns.stop, turn, request, heard.call)
-    return Next(turn.lease, following)
-
-
-def _shorten(process: Process, held: Held, turn: Turn, heard: Heard, history: list[Entry], failure: Failure) -> Next:
-    begin_after = context.shorter(history)
-    if begin_after is None:
-        return _fail(process, held, turn, heard, failure.error)
-    lease, task = persist(process, held, turns.shorten, turn, begin_after, heard.call)
-    return Next(lease, task)
-
-
-def _fail(process: Process, held: Held, turn: Turn, heard: Heard, error: dict[str, Any]) -> Next:
-    following = persist(process, held, turns.fail, turn, error, heard.call)
-    return Next(turn.lease, following)

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlmodel import col
 
 from overnight.models import Message
 from overnight.store.bulk import insert_rows
+from overnight.store.prepared import Prepared
 from overnight.store.rows import every
 
-LOAD = (
+LOAD = Prepared(
     select(col(Message.seq), col(Message.role), col(Message.content))
     .where(col(Message.session_id) == bindparam("session_id"), col(Message.seq) > bindparam("after_seq"))
     .order_by(col(Message.seq))
 )
 
 
-def load(connection: Connection, session_id: str, after_seq: int) -> Sequence[Row[Any]]:
+def load(connection: Connection, session_id: str, after_seq: int) -> Sequence[Any]:
     """(seq, role, content) of the messages after `after_seq`, in order."""
-    return connection.execute(LOAD, {"session_id": session_id, "after_seq": after_seq}).all()
+    return LOAD.every(connection, {"session_id": session_id, "after_seq": after_seq})
 
 
 def append(

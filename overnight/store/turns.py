@@ -1,6 +1,7 @@
 """What an owner writes: each verb is one transaction's worth, its first statement guarded by the lease's token.
 
-A verb that ends a turn also lets go of the session when nothing is left to do: under the row lock nothing slips in.
+A verb that ends a turn also lets go of the session when nothing is left to do (under the row lock nothing slips in),
+and with `go_on` begins the next one.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Session, Task
 from overnight.states import StopRequest, TaskStatus, WaitReason
-from overnight.store import calls, events, leases, ledger, tasks
+from overnight.store import calls, events, leases, ledger, tasks, turn_events
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import GUARDED, Lease, Stamp
@@ -40,6 +41,10 @@ class Turn:
     limits: Limits
 
 
+#: After a turn: the next one, begun; the next task, not begun; or None, having let go of the session.
+Following = Turn | Task | None
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Claude's answer, its content verbatim, and the call that it cost."""
@@ -60,64 +65,74 @@ class Pause:
     error: dict[str, Any]
 
 
-def begin(connection: Connection, turn: Turn) -> Stamp:
+def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Turn:
     """A step starts. A task that was running already has lost its worker and goes on."""
-    task = turn.task
     resumed = task.status == TaskStatus.RUNNING
-    drafts = [turn.span] if resumed else [Draft(event_types.SESSION_RUNNING, task_id=task.id), turn.span]
-    stamp = leases.guard(connection, turn.lease, events=len(drafts))
+    span = turn_events.request_start(lease.model, task)
+    drafts = [span] if resumed else [Draft(event_types.SESSION_RUNNING, task_id=task.id), span]
+    stamp = leases.guard(connection, lease, events=len(drafts))
     if not resumed:
-        started = task.started_at or stamp.now
-        _move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], started_at=started)
-    _record(connection, turn.lease, stamp, drafts)
-    return stamp
+        _start(connection, task, stamp)
+    _record(connection, lease, stamp, drafts)
+    return Turn(replace(lease, now=stamp.now), task, span, limits)
 
 
-def succeed(connection: Connection, turn: Turn, reply: Reply) -> Task | None:
-    """The turn is done: prompt and reply enter the ledger together. Gives the next task, or None having let go."""
+def succeed(connection: Connection, turn: Turn, reply: Reply, *, go_on: bool = False) -> Following:
+    """The turn is done: prompt and reply enter the ledger together."""
     task, call = turn.task, reply.call
     ended = Draft(event_types.TASK_SUCCEEDED, {"stop_reason": reply.stop_reason}, task.id)
-    drafts = [*_spoken(task, reply), _span_end(turn, call), ended]
+    drafts = [
+        *turn_events.spoken(reply.content, task.id, reply.event_id),
+        turn_events.request_end(turn.span, call),
+        ended,
+    ]
     stamp = _end_turn(connection, turn, call, messages=2, events=len(drafts) + 1)
     if stamp.ledger_seq != turn.lease.ledger_seq + 2:
         raise LeaseLost(task.session_id)  # an earlier try, whose answer the network lost, has written it
     ledger.append(connection, task.workspace_id, task.session_id, stamp.ledger_seq, stamp.now, _exchange(task, reply))
     done = {"output": reply.text, "stop_reason": reply.stop_reason, "steps": task.steps + 1, "error": None}
     _move(connection, task, TaskStatus.SUCCEEDED, [TaskStatus.RUNNING], **done, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "end_turn")
+    return _finish(connection, turn, stamp, drafts, "end_turn", go_on)
 
 
-def fail(connection: Connection, turn: Turn, error: dict[str, Any], call: Call | None) -> Task | None:
-    """The turn ends in `error` ({type, message, …}) and leaves nothing in the ledger. Gives the next task, or None."""
+def fail(
+    connection: Connection, turn: Turn, error: dict[str, Any], call: Call | None, *, go_on: bool = False
+) -> Following:
+    """The turn ends in `error` ({type, message, …}) and leaves nothing in the ledger."""
     task = turn.task
     refused = error["type"] == "refusal"
     drafts = [
-        Draft(event_types.SESSION_ERROR, {"error": {**error, "retry_status": {"type": "exhausted"}}}, task.id),
-        _span_end(turn, call),
+        turn_events.failure(error, task.id, "exhausted"),
+        turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_FAILED, {"error": error}, task.id),
     ]
     stamp = _end_turn(connection, turn, call, messages=0, events=len(drafts) + 1)
     failed = {"error": error, "stop_reason": "refusal" if refused else "error"}
     _move(connection, task, TaskStatus.FAILED, [TaskStatus.RUNNING], **failed, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted")
+    return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted", go_on)
 
 
-def stop(connection: Connection, turn: Turn, request: StopRequest, call: Call | None) -> Task | None:
-    """Carries out a cancel or an interrupt: the half reply is dropped. Gives the next task, or None having let go."""
+def stop(
+    connection: Connection, turn: Turn, request: StopRequest, call: Call | None, *, go_on: bool = False
+) -> Following:
+    """Carries out a cancel or an interrupt: the half reply is dropped."""
     task = turn.task
     reason = "cancelled" if request is StopRequest.CANCEL else "interrupted"
-    drafts = [_span_end(turn, call), Draft(event_types.TASK_CANCELLED, {"stop_reason": reason}, task.id)]
+    drafts = [
+        turn_events.request_end(turn.span, call),
+        Draft(event_types.TASK_CANCELLED, {"stop_reason": reason}, task.id),
+    ]
     stamp = _end_turn(connection, turn, call, messages=0, events=len(drafts) + 1)
     _move(connection, task, TaskStatus.CANCELLED, [TaskStatus.RUNNING], stop_reason=reason, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "end_turn")
+    return _finish(connection, turn, stamp, drafts, "end_turn", go_on)
 
 
 def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) -> None:
     """The step failed for now: the task waits as a row, and the session is let go until it is due."""
     task = turn.task
     drafts = [
-        Draft(event_types.SESSION_ERROR, {"error": {**pause.error, "retry_status": {"type": "retrying"}}}, task.id),
-        _span_end(turn, call),
+        turn_events.failure(pause.error, task.id, "retrying"),
+        turn_events.request_end(turn.span, call),
         Draft(event_types.SESSION_RESCHEDULED, task_id=task.id),
     ]
     stamp = _end_turn(connection, turn, call, messages=0, events=len(drafts))
@@ -134,7 +149,7 @@ def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) ->
 def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:
     """From now on the ledger is sent from after `context_from`; gives the lease and the task as they are then."""
     compacted = Draft(event_types.CONTEXT_COMPACTED, {"context_from": context_from}, turn.task.id)
-    drafts = [_span_end(turn, call), compacted]
+    drafts = [turn_events.request_end(turn.span, call), compacted]
     stamp = _end_turn(
         connection, turn, call, messages=0, events=len(drafts), statement=GUARD_SHORTEN, begin_after=context_from
     )
@@ -200,18 +215,28 @@ def _end_turn(
     return stamp
 
 
-def _finish(connection: Connection, turn: Turn, stamp: Stamp, drafts: list[Draft], stop_reason: str) -> Task | None:
+def _finish(
+    connection: Connection, turn: Turn, stamp: Stamp, drafts: list[Draft], stop_reason: str, go_on: bool
+) -> Following:
     lease, task = turn.lease, turn.task
     # The inbox still at this task's number: nothing was submitted or changed since, so nothing is left.
     following = None if stamp.inbox == task.seq else tasks.head(connection, lease.session_id)
-    if following is not None:
-        _record(connection, lease, stamp, drafts)
-        return following
-    idle = Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": stop_reason}}, task.id)
-    _record(connection, lease, stamp, [*drafts, idle])
-    wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
-    leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    return None
+    if following is None:
+        drafts.append(Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": stop_reason}}, task.id))
+        wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
+        leases.let_go(connection, lease, wake, idle_since=stamp.now)
+    elif go_on and is_due(following, stamp.now):
+        _start(connection, following, stamp)
+        lease = replace(lease, ledger_seq=stamp.ledger_seq, now=stamp.now)
+        turn = Turn(lease, following, turn_events.request_start(lease.model, following), turn.limits)
+        drafts.append(turn.span)
+    _record(connection, lease, stamp, drafts)
+    return turn if turn.task is following else following
+
+
+def _start(connection: Connection, task: Task, stamp: Stamp) -> None:
+    started = task.started_at or stamp.now
+    _move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], started_at=started)
 
 
 def _move(connection: Connection, task: Task, target: TaskStatus, legal: list[TaskStatus], **changes: Any) -> None:
@@ -232,25 +257,3 @@ def _exchange(task: Task, reply: Reply) -> list[dict[str, Any]]:
         "stop_reason": reply.stop_reason,
     }
     return [{"task_id": task.id, "role": "user", "content": task.content}, {"task_id": task.id, **answer}]
-
-
-def _spoken(task: Task, reply: Reply) -> list[Draft]:
-    thought = any(block["type"] in {"thinking", "redacted_thinking"} for block in reply.content)
-    texts = [{"type": "text", "text": block["text"]} for block in reply.content if block["type"] == "text"]
-    thinking = [Draft(event_types.AGENT_THINKING, task_id=task.id)] if thought else []
-    return [*thinking, Draft(event_types.AGENT_MESSAGE, {"content": texts}, task.id, reply.event_id)]
-
-
-def _span_end(turn: Turn, call: Call | None) -> Draft:
-    used = call.counts if call else dict.fromkeys(calls.COUNTED, 0)
-    payload = {
-        "model_request_start_id": turn.span.id,
-        "is_error": call is None or call.outcome != "kept",
-        "model_usage": {
-            "input_tokens": used["input_tokens"],
-            "output_tokens": used["output_tokens"],
-            "cache_creation_input_tokens": used["cache_write_tokens"],
-            "cache_read_input_tokens": used["cache_read_tokens"],
-        },
-    }
-    return Draft(event_types.REQUEST_END, payload, turn.task.id)

@@ -13,7 +13,6 @@ from typing import IO, Any, Self
 import httpx2
 from redis import Redis, RedisError
 
-from overnight import event_types
 from overnight.expiry import Limits
 from overnight.models import Task
 from overnight.pricing import Tokens
@@ -21,7 +20,6 @@ from overnight.states import WaitReason
 from overnight.store import leases, tasks, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
-from overnight.store.events import Draft
 from overnight.store.turns import Pause, Reply, Turn
 from tests.servers import free_port, redis_command
 
@@ -131,9 +129,7 @@ class Worker:
             head = tasks.head(connection, session_id)
             assert lease is not None
             assert head is not None
-            turn = Turn(lease, head, Draft(event_types.REQUEST_START, task_id=head.id), Limits(0, 0, 0))
-            turns.begin(connection, turn)
-        return turn
+            return turns.begin(connection, lease, head, Limits(0, 0, 0))
 
     def succeed(self, turn: Turn, text: str = "Done.", event_id: str = "sevt_answer") -> Task | None:
         call = Call(MODEL, Tokens(input_tokens=1_000, output_tokens=200), duration_ms=5, message_id="msg_1")

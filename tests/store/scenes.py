@@ -71,9 +71,7 @@ def begin(database: Database, lease: Lease, limits: Limits = NO_LIMITS) -> Turn:
     with database.write() as connection:
         task = tasks.head(connection, lease.session_id)
         assert task is not None
-        turn = Turn(lease, task, span(), limits)
-        turns.begin(connection, turn)
-    return turn
+        return turns.begin(connection, lease, task, limits)
 
 
 def started(database: Database, owner: str = "node#1", **changes: Any) -> Turn:

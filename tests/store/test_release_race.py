@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from queue import Empty, Queue
 
 import pytest
@@ -18,8 +19,8 @@ from overnight.states import UNFINISHED, TaskStatus
 from overnight.store import leases, sweeps, tasks, turns
 from overnight.store.database import Database
 from overnight.store.leases import Lease
-from overnight.store.turns import Turn
-from tests.store.scenes import NO_LIMITS, change, moved_on, new_session, reply, span, submit
+from overnight.store.turns import Following, Turn
+from tests.store.scenes import NO_LIMITS, change, moved_on, new_session, reply, submit
 
 OWNERS = 4
 RACED = 2_000  # tasks, on each database
@@ -72,20 +73,24 @@ class Cluster:
     def slice(self, session_id: str, owner: str) -> None:
         with self.working.write() as connection:
             lease = leases.acquire(connection, session_id, owner, 60.0)
-            task = tasks.head(connection, session_id) if lease else None
+            following: Following = tasks.head(connection, session_id) if lease else None
         if lease is None:
             return
-        while (task := task or self.rest(lease)) is not None:
-            turn = Turn(lease, task, span(), NO_LIMITS)
+        for place in count():
+            following = following or self.rest(lease)
+            if following is None:
+                return
             self.ending[session_id].release()
             with self.working.write() as connection:
-                turns.begin(connection, turn)
+                begun = isinstance(following, Turn)
+                turn = following if begun else turns.begin(connection, lease, following, NO_LIMITS)
+            answer = reply(turn.task.content[0]["text"])
             with self.working.write() as connection:
-                task = turns.succeed(connection, turn, reply(task.content[0]["text"]))
-            if task is None:
+                following = turns.succeed(connection, turn, answer, go_on=place % 2 == 0)
+            if following is None:
                 self.releases += 1
                 return
-            lease = moved_on(lease)
+            lease = moved_on(turn.lease)
 
     def rest(self, lease: Lease) -> Task | None:
         with self.working.write() as connection:

@@ -8,7 +8,6 @@ from overnight.models import Task
 from overnight.states import StopRequest, TaskStatus, WaitReason
 from overnight.store import submissions, tasks, turns
 from overnight.store.database import Database
-from overnight.store.turns import Turn
 from tests.store.every_state import IN, cancel, check_numbers, retry
 from tests.store.scenes import (
     DEFAULT_WORKSPACE,
@@ -20,7 +19,6 @@ from tests.store.scenes import (
     park,
     reply,
     session,
-    span,
     started,
     submit,
     take,
@@ -43,10 +41,10 @@ def test_two_who_cancel_at_once_are_both_content(database: Database) -> None:
 def test_a_cancel_that_waits_for_the_owners_beginning_asks_him_to_stop(database: Database) -> None:
     task_id = IN["queued"](database)
     lease = take(database, task(database, task_id).session_id)
-    turn = Turn(lease, task(database, task_id), span(), NO_LIMITS)
+    queued = task(database, task_id)
     _, (cancelled, wake) = meanwhile(
         database,
-        lambda connection: turns.begin(connection, turn),
+        lambda connection: turns.begin(connection, lease, queued, NO_LIMITS),
         lambda connection: submissions.cancel(connection, DEFAULT_WORKSPACE, task_id),
     )
     assert (cancelled.status, cancelled.stop_request, wake) == ("running", "cancel", False)
@@ -70,12 +68,12 @@ def test_an_owner_does_not_begin_what_is_cancelled_under_his_hands(database: Dat
     task_id = IN["queued"](database)
     session_id = task(database, task_id).session_id
     lease = take(database, session_id)
-    turn = Turn(lease, task(database, task_id), span(), NO_LIMITS)
+    queued = task(database, task_id)
     with pytest.raises(LeaseLost):
         meanwhile(
             database,
             lambda connection: submissions.cancel(connection, DEFAULT_WORKSPACE, task_id),
-            lambda connection: turns.begin(connection, turn),
+            lambda connection: turns.begin(connection, lease, queued, NO_LIMITS),
         )
     assert task(database, task_id).status == TaskStatus.CANCELLED
     assert types(database, session_id) == ["user.message", "task.cancelled"]

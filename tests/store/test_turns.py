@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
 from overnight.expiry import Limits
+from overnight.models import Task
 from overnight.states import StopRequest, TaskStatus, WaitReason
 from overnight.store import sessions, turns
 from overnight.store.calls import Call
@@ -33,7 +34,6 @@ from tests.store.scenes import (
     rest,
     says,
     session,
-    span,
     started,
     submit,
     succeed,
@@ -81,7 +81,7 @@ def test_a_beginning_whose_commit_was_not_heard_of_is_not_written_twice(database
     turn = started(database)
     before = types(database, turn.task.session_id)
     with pytest.raises(LeaseLost), database.write() as connection:
-        turns.begin(connection, turn)
+        turns.begin(connection, turn.lease, turn.task, NO_LIMITS)
     assert types(database, turn.task.session_id) == before
 
 
@@ -109,9 +109,8 @@ def test_a_whole_story_is_numbered_in_order(database: Database) -> None:
     turn = begin(database, take(database, session_id))
     following = succeed(database, turn)
     assert following is not None
-    turn = Turn(moved_on(turn.lease), following, span(), NO_LIMITS)
     with database.write() as connection:
-        turns.begin(connection, turn)
+        turn = turns.begin(connection, moved_on(turn.lease), following, NO_LIMITS)
     assert fail(database, turn) is not None
     submit(database, session_id, "four")
     lease = turn.lease
@@ -138,6 +137,35 @@ def test_a_whole_story_is_numbered_in_order(database: Database) -> None:
         *["session.status_running", "span.model_request_start"],
         *["agent.message", "span.model_request_end", "task.succeeded", "session.status_idle"],
     ]
+
+
+def test_the_next_turn_begins_in_the_transaction_that_ends_the_last(database: Database) -> None:
+    session_id = new_session(database)
+    waiting = [submit(database, session_id, words).task.id for words in ("one", "two")]
+    turn = begin(database, take(database, session_id))
+    with database.write() as connection:
+        following = turns.succeed(connection, turn, reply(), go_on=True)
+    assert isinstance(following, Turn)
+    assert (following.task.id, following.lease.ledger_seq) == (waiting[1], 2)
+    assert task(database, waiting[1]).status == TaskStatus.RUNNING
+    assert types(database, session_id)[-2:] == ["task.succeeded", "span.model_request_start"]
+    with database.write() as connection:
+        assert turns.succeed(connection, following, reply(), go_on=True) is None
+    told = events(database, session_id)
+    assert [event.seq for event in told] == list(range(1, session(database, session_id).event_seq + 1))
+    ends = [event.payload["model_request_start_id"] for event in told if event.type == "span.model_request_end"]
+    assert ends == [event.id for event in told if event.type == "span.model_request_start"]
+
+
+def test_a_next_task_that_is_not_due_is_not_begun(database: Database) -> None:
+    session_id = new_session(database)
+    submit(database, session_id)
+    later = submit(database, session_id, not_before=clock(database) + timedelta(hours=1)).task
+    turn = begin(database, take(database, session_id))
+    with database.write() as connection:
+        following = turns.fail(connection, turn, OVERLOADED, None, go_on=True)
+    assert isinstance(following, Task)
+    assert (following.id, following.status) == (later.id, TaskStatus.WAITING)
 
 
 def test_a_task_whose_worker_died_goes_on(database: Database) -> None:

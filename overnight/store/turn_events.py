@@ -1,0 +1,42 @@
+"""The events of a turn: what its owner tells of it as it goes."""
+
+from typing import Any
+
+from overnight import event_types
+from overnight.models import Task
+from overnight.store import calls
+from overnight.store.calls import Call
+from overnight.store.events import Draft
+
+
+def request_start(model: str, task: Task) -> Draft:
+    return Draft(event_types.REQUEST_START, {"model": model, "attempt": task.attempts + 1}, task.id)
+
+
+def request_end(span: Draft, call: Call | None) -> Draft:
+    """Closes `span`; without a call, or with one whose reply was dropped, as an error."""
+    used = call.counts if call else dict.fromkeys(calls.COUNTED, 0)
+    payload = {
+        "model_request_start_id": span.id,
+        "is_error": call is None or call.outcome != "kept",
+        "model_usage": {
+            "input_tokens": used["input_tokens"],
+            "output_tokens": used["output_tokens"],
+            "cache_creation_input_tokens": used["cache_write_tokens"],
+            "cache_read_input_tokens": used["cache_read_tokens"],
+        },
+    }
+    return Draft(event_types.REQUEST_END, payload, span.task_id)
+
+
+def spoken(content: list[dict[str, Any]], task_id: str, event_id: str) -> list[Draft]:
+    """What Claude thought and said; `event_id` is that of its `agent.message`."""
+    thought = any(block["type"] in {"thinking", "redacted_thinking"} for block in content)
+    texts = [{"type": "text", "text": block["text"]} for block in content if block["type"] == "text"]
+    thinking = [Draft(event_types.AGENT_THINKING, task_id=task_id)] if thought else []
+    return [*thinking, Draft(event_types.AGENT_MESSAGE, {"content": texts}, task_id, event_id)]
+
+
+def failure(error: dict[str, Any], task_id: str, retry_status: str) -> Draft:
+    """`session.error`; `retry_status` is retrying or exhausted."""
+    return Draft(event_types.SESSION_ERROR, {"error": {**error, "retry_status": {"type": retry_status}}}, task_id)

@@ -17,7 +17,7 @@ from api.failures import handle
 from api.middleware import BodyLimit, Requests
 from api.parts import opened
 from api.routes import events, health, sessions, tasks
-from overnight import __version__, logs
+from overnight import __version__, collector, logs
 from overnight.errors import OvernightError
 from overnight.settings import Settings
 
@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with opened(settings) as parts:
+            collector.settle()
             yield {"parts": parts}
 
     app = FastAPI(

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from api.feed import Feed
 from overnight import live
-from overnight.broker import SOCKET_TIMEOUT
+from overnight.live import SOCKET_TIMEOUT
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,8 @@ from celery import Celery
 from kombu import Queue
 
 from overnight.broker_channel import use_hint_channels
-from overnight.routing import SWEEP_QUEUE, queue_names
-
-SOCKET_TIMEOUT = 2.0
+from overnight.live import SOCKET_TIMEOUT
+from overnight.routing import KEY_PREFIX, SWEEP_QUEUE, queue_names
 
 #: Nobody waits for a publish, and the sweep makes up for a lost one: try twice, give up quickly.
 PUBLISH_POLICY = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.1, "interval_max": 0.1}
@@ -42,7 +41,7 @@ def celery_app(redis_url: str) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             "priority_steps": [0],  # four lists a queue would be 260 keys to wait on
-            "global_keyprefix": "overnight:",
+            "global_keyprefix": KEY_PREFIX,
             "visibility_timeout": 3_600,
             "socket_timeout": SOCKET_TIMEOUT,
             "socket_connect_timeout": SOCKET_TIMEOUT,

@@ -5,6 +5,7 @@ from typing import Any
 
 WATCH = "overnight:watch"  # an api process → workers: somebody listens to this session, words and news
 STOP = "overnight:stop"  # an api process → workers: look at once whether this session's task is to stop
+SOCKET_TIMEOUT = 2.0  # seconds; a frozen Redis costs nobody more
 WATCH_SECONDS = 30.0  # how long a watch lasts; whoever listens repeats it sooner
 
 NUDGE = ""  # on a session's channel: look into SQL

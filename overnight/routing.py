@@ -3,6 +3,7 @@
 from zlib import crc32
 
 PARTITIONS = 64
+KEY_PREFIX = "overnight:"
 SWEEP_QUEUE = "overnight.sweeps"
 ADVANCE = "overnight.session.advance"  # Celery task names are persisted data: never rename one
 

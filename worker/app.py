@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
-from overnight import logs
+from overnight import collector, logs
 from overnight.broker import celery_app
 from overnight.routing import ADVANCE, SWEEP_QUEUE
 from overnight.settings import Settings
@@ -67,7 +67,7 @@ def _start(sender: Any, **_: Any) -> None:
     from worker import slice, sweeps  # noqa: A004, F401 (now, so that the first task need not wait for them)
     from worker.process import Process
 
-    process = Process(settings, app, sender.hostname, int(sender.concurrency))
+    process = Process(settings, sender.hostname, int(sender.concurrency))
     while True:
         try:
             process.start()
@@ -78,6 +78,7 @@ def _start(sender: Any, **_: Any) -> None:
             log.warning("waiting_for_database", error=type(error).__name__)
         time.sleep(1.0)
     _process.append(process)
+    collector.settle()
 
 
 @worker_shutting_down.connect

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from overnight import live
-from overnight.broker import SOCKET_TIMEOUT
+from overnight.live import SOCKET_TIMEOUT
 
 log = structlog.get_logger(__name__)
 

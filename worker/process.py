@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import structlog
-from celery import Celery
+import uvloop
 
 from overnight.after_commit import AfterCommit
 from overnight.expiry import Limits
@@ -31,12 +31,12 @@ MOST_CONNECTIONS = 16
 class Process:
     """Passed to everything that works; `owner` is `node#incarnation`, new at each start."""
 
-    def __init__(self, settings: Settings, app: Celery, node: str, slots: int) -> None:
+    def __init__(self, settings: Settings, node: str, slots: int) -> None:
         self.settings = settings
         self.owner = f"{node}#{secrets.token_hex(4)}"
         self.slots = slots
         self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
-        self.after_commit = AfterCommit(settings.redis_url, app)
+        self.after_commit = AfterCommit(settings.redis_url)
         self.holdings = Holdings()
         own_connection = Database(settings.sql_url, pool_size=1)
         self.keeper = Keeper(own_connection, self.holdings, self.owner, ttl=settings.lease_ttl, slots=slots)
@@ -47,7 +47,7 @@ class Process:
         )
         self.chance = random.SystemRandom()
         self.draining = threading.Event()
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="loop", daemon=True)
 
     def start(self) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from overnight.broker import SOCKET_TIMEOUT, celery_app
+from overnight.broker import celery_app
 from overnight.cli.check_database import compare_clocks
 from overnight.cli.findings import Finding, fail, ok, warn
+from overnight.live import SOCKET_TIMEOUT
 from overnight.settings import Settings
 from overnight.stack.embedded_redis import running_url
 from overnight.stack.errors import NoRedis

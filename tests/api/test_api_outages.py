@@ -7,7 +7,7 @@ from statistics import median
 import httpx2
 import pytest
 
-from overnight.broker import SOCKET_TIMEOUT
+from overnight.live import SOCKET_TIMEOUT
 from overnight.store import schema
 from overnight.store.database import Database
 from tests.api.support import Api, RedisServer, Worker, streaming, until

@@ -8,6 +8,7 @@ from typing import Any
 from overnight.models import DEFAULT_AGENT, DEFAULT_VERSION, DEFAULT_WORKSPACE, AgentVersion
 from overnight.settings import Settings
 
+NAME = "default"
 COMPACT = {"type": "compact"}
 #: When the built-in agent was written down.
 WRITTEN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -28,12 +29,12 @@ class Resolved:
 
 
 def built_in(settings: Settings) -> AgentVersion:
-    """`agent_default`: the model and limits of the settings, and no tools. Every workspace has it, none has its rows."""
+    """`agent_default`: the model and limits of the settings, no tools. Every workspace has it, none as rows."""
     return AgentVersion(
         agent_id=DEFAULT_AGENT,
         version=DEFAULT_VERSION,
         workspace_id=DEFAULT_WORKSPACE,
-        name="default",
+        name=NAME,
         model=settings.model,
         tools=[],
         mcp_servers=[],

@@ -1,18 +1,24 @@
-"""The one agent and the one environment there are so far, and the ways to name them."""
+"""The ways to name an agent and an environment for a session, and what the session then runs with."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, StrictInt, Tag
+from pydantic import Discriminator, Field, StrictInt, Tag
+from sqlalchemy import Connection
 
+from api import toolbox
 from api.content import by_type
+from api.schemas_mcp import McpServers
+from api.schemas_tools import Tools
 from api.text import Name, Strict, Text
-from overnight.errors import InvalidRequest
-from overnight.models import DEFAULT_AGENT
+from overnight.agents import Resolved, built_in, resolve
+from overnight.errors import InvalidRequest, NotFound
+from overnight.models import DEFAULT_AGENT, DEFAULT_VERSION, AgentVersion
 from overnight.settings import Settings
+from overnight.store import agents
 
 DEFAULT_ENVIRONMENT = "env_default"
-VERSION = 1
+Version = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 
 
 class ModelConfig(Strict):
@@ -32,18 +38,36 @@ ModelChoice = Annotated[
 ]
 
 
+def model_id(choice: ModelChoice) -> str:
+    return choice.id if isinstance(choice, ModelConfig) else choice
+
+
 class AgentReference(Strict):
     type: Literal["agent"]
     id: Text
-    version: StrictInt | None = None
+    version: Version | None = None
 
 
 class AgentWithOverrides(Strict):
+    """What is given replaces the agent's for this session alone; a `system` of null leaves it without one."""
+
     type: Literal["agent_with_overrides"]
     id: Text
-    version: StrictInt | None = None
+    version: Version | None = None
     model: ModelChoice | None = None
     system: Text | None = None
+    tools: Tools = Field(default_factory=list)
+    mcp_servers: McpServers = Field(default_factory=list)
+
+    def overrides(self) -> dict[str, Any]:
+        said: dict[str, Any] = {} if self.model is None else {"model": model_id(self.model)}
+        if "system" in self.model_fields_set:
+            said["system"] = self.system
+        if "tools" in self.model_fields_set:
+            said["tools"] = [tool.resolved() for tool in self.tools]
+        if "mcp_servers" in self.model_fields_set:
+            said["mcp_servers"] = [server.resolved() for server in self.mcp_servers]
+        return said
 
 
 Agent = Annotated[
@@ -60,25 +84,49 @@ Agent = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a new session runs with."""
+    """What a new session runs with; `overrides` are those of tools and MCP servers."""
 
-    model: str
-    system: str | None
+    version: AgentVersion
+    resolved: Resolved
+    overrides: dict[str, Any] | None
 
 
-def choose(agent: Agent, settings: Settings) -> Choice:
-    """The built-in agent with its overrides. Raises `InvalidRequest` for any other one."""
-    agent_id = agent if isinstance(agent, str) else agent.id
-    if agent_id != DEFAULT_AGENT:
-        raise InvalidRequest(f"agent: {agent_id} does not exist; use {DEFAULT_AGENT}", field="agent")
-    if isinstance(agent, str):
-        return Choice(settings.model, None)
-    if agent.version not in {None, VERSION}:
-        raise InvalidRequest(f"agent.version: {DEFAULT_AGENT} has only version {VERSION}", field="agent.version")
-    if isinstance(agent, AgentReference):
-        return Choice(settings.model, None)
-    model = agent.model.id if isinstance(agent.model, ModelConfig) else agent.model
-    return Choice(model or settings.model, agent.system)
+def choose(connection: Connection, workspace_id: str, agent: Agent, settings: Settings) -> Choice:
+    """Raises `InvalidRequest` for an agent that is not there or archived, and overrides that do not go together."""
+    version = _version(connection, workspace_id, agent, settings)
+    overrides = agent.overrides() if isinstance(agent, AgentWithOverrides) else {}
+    resolved = resolve(version, overrides)
+    kept: dict[str, Any] = {name: overrides[name] for name in ("tools", "mcp_servers") if name in overrides}
+    if kept:
+        toolbox.check(resolved.tools, resolved.mcp_servers, settings, where="agent.")
+    if "mcp_servers" in kept:
+        toolbox.check_all_are_used(resolved.tools, resolved.mcp_servers, where="agent.")
+    return Choice(version, resolved, kept or None)
+
+
+def _version(connection: Connection, workspace_id: str, agent: Agent, settings: Settings) -> AgentVersion:
+    agent_id, number = (agent, None) if isinstance(agent, str) else (agent.id, agent.version)
+    if agent_id == DEFAULT_AGENT:
+        return _default(number, settings)
+    try:
+        stored = agents.get(connection, workspace_id, agent_id)
+    except NotFound:
+        remedy = f"create it with POST /v1/agents, or use {DEFAULT_AGENT}"
+        raise InvalidRequest(f"agent: {agent_id} does not exist; {remedy}", field="agent") from None
+    if stored.archived_at is not None:
+        raise InvalidRequest(f"agent: {agent_id} is archived; use another one", field="agent")
+    named = (agent_id, stored.version if number is None else number)
+    if (version := agents.versions(connection, [named]).get(named)) is None:
+        has = f"the newest is {stored.version}"
+        raise InvalidRequest(f"agent.version: {agent_id} has no version {number}; {has}", field="agent.version")
+    return version
+
+
+def _default(number: int | None, settings: Settings) -> AgentVersion:
+    if number not in {None, DEFAULT_VERSION}:
+        message = f"{DEFAULT_AGENT} has only version {DEFAULT_VERSION}"
+        raise InvalidRequest(f"agent.version: {message}", field="agent.version")
+    return built_in(settings)
 
 
 def check_environment(environment_id: str) -> None:

@@ -5,31 +5,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers_agents import AgentSnapshot
 from api.answers_tasks import TokenUsage
-from overnight.models import DEFAULT_AGENT
 from overnight.states import ArchiveReason
 from overnight.store.session_pages import SessionStatus
-
-
-class ModelOfAgent(BaseModel):
-    id: str
-
-
-class AgentAnswer(BaseModel):
-    """The agent as it was when the session was created."""
-
-    id: str = Field(examples=[DEFAULT_AGENT])
-    type: Literal["agent"]
-    name: str
-    version: int
-    model: ModelOfAgent
-    system: str | None
-    description: str | None
-    tools: list[Any]
-    mcp_servers: list[Any]
-    skills: list[Any]
-    multiagent: None
-    execution_identity: dict[str, str]
 
 
 class Money(BaseModel):
@@ -47,7 +26,7 @@ class SessionAnswer(BaseModel):
     id: str
     type: Literal["session"]
     status: SessionStatus
-    agent: AgentAnswer
+    agent: AgentSnapshot
     environment_id: str
     deployment_id: None
     title: str | None

@@ -12,15 +12,15 @@ PLANNED = frozenset(
     {
         "budget",
         "deadline",
+        "execution_identity",
         "inference_geo",
         "lane",
-        "mcp_servers",
         "priority",
         "resources",
         "session_thread_id",
         "skills",
     }
-    | {"agent_version", "deployment_id", "effort", "memory_store_id", "multiagent", "speed", "tools", "vault_ids"}
+    | {"deployment_id", "effort", "memory_store_id", "multiagent", "speed", "vault_ids"}
     | {"cache_control", "citations"}
 )
 

@@ -16,6 +16,7 @@ MEANINGS = {
     400: "Something in the request is wrong: the message names it",
     401: "No valid key",
     404: "Does not exist, or belongs to another workspace",
+    409: "Somebody else has changed it meanwhile: read it again",
     413: "The body is too large",
     500: "Something went wrong on our side",
     503: "The database does not answer; nothing was done",

@@ -44,13 +44,15 @@ class Once:
 class Outcome:
     """What a transaction came to: the answer, and what Redis is to hear after the commit."""
 
-    session_id: str
+    session_id: str | None  # None: nobody is to hear of it
     answer: Answer
     task_id: str | None = None
     wake: bool = False
     stop: bool = False
 
     def tell(self, parts: Parts) -> None:
+        if self.session_id is None:
+            return
         if self.wake:
             parts.after_commit.wake(self.session_id, self.task_id)
         if self.stop:

@@ -1,22 +1,18 @@
 """Rows as the JSON that callers see. By hand: this is on the path of every request."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from api.agents import DEFAULT_ENVIRONMENT, VERSION
+from api import render_agents
+from api.agents import DEFAULT_ENVIRONMENT
+from api.moments import time
 from overnight import event_types
-from overnight.models import DEFAULT_AGENT, Message, Session, Task, Usage
+from overnight.models import Message, Task, Usage
 from overnight.pricing import NANO
 from overnight.store.session_pages import Seen
 
 CENTS = 100
-
-
-def time(at: datetime | None) -> str | None:
-    """RFC 3339 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def usage(row: Usage) -> dict[str, Any]:
@@ -62,7 +58,7 @@ def session(seen: Seen) -> dict[str, Any]:
         "id": row.id,
         "type": "session",
         "status": seen.status,
-        "agent": _agent(row),
+        "agent": render_agents.of_session(seen),
         "environment_id": DEFAULT_ENVIRONMENT,
         "deployment_id": None,
         "title": row.title,
@@ -104,24 +100,6 @@ def message(row: Message) -> dict[str, Any]:
         "stop_reason": row.stop_reason,
         "task_id": row.task_id,
         "created_at": time(row.created_at),
-    }
-
-
-def _agent(row: Session) -> dict[str, Any]:
-    """The agent as it was when the session was created."""
-    return {
-        "id": DEFAULT_AGENT,
-        "type": "agent",
-        "name": "default",
-        "version": VERSION,
-        "model": {"id": row.model},
-        "system": row.system,
-        "description": None,
-        "tools": [],
-        "mcp_servers": [],
-        "skills": [],
-        "multiagent": None,
-        "execution_identity": {"type": "service_account"},
     }
 
 

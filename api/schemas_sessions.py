@@ -10,6 +10,7 @@ from api.content import Content, one_of, verbatim
 from api.paging import ListQuery, TimeQuery
 from api.schemas_tasks import MaxTokens, Order
 from api.text import Metadata, Name, Strict, Text
+from overnight.errors import InvalidRequest
 from overnight.event_types import USER_INTERRUPT, USER_MESSAGE
 from overnight.models import DEFAULT_AGENT
 from overnight.store.session_pages import SessionStatus
@@ -62,11 +63,17 @@ class SessionRequest(Strict):
 
 class SessionList(TimeQuery):
     agent_id: Text | None = None
+    agent_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     statuses: list[SessionStatus] = Field(default=[], alias="statuses[]")
     include_archived: bool = False
     user_id: Text | None = None
     order: Order = "desc"
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+    def check(self) -> None:
+        """Raises `InvalidRequest`."""
+        if self.agent_version is not None and self.agent_id is None:
+            raise InvalidRequest("agent_version: says nothing alone; send agent_id as well", field="agent_version")
 
 
 class EventsRequest(Strict):

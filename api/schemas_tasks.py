@@ -4,18 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
+from api.agents import Agent
 from api.content import Content, saying, verbatim
 from api.paging import TimeQuery
 from api.text import Metadata, Moment, Name, Spoken, Strict, Text
 from overnight.errors import InvalidRequest
-from overnight.models import DEFAULT_AGENT
 from overnight.states import TaskStatus
 from overnight.store.submissions import NewTask
 
 MaxTokens = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
 #: These describe a session, so they say nothing about one that exists.
-OF_A_NEW_SESSION = ("context_key", "model", "system", "max_tokens", "title")
+OF_A_NEW_SESSION = ("agent", "context_key", "model", "system", "max_tokens", "title")
 
 
 class TaskRequest(Strict):
@@ -25,7 +25,7 @@ class TaskRequest(Strict):
     content: Content | None = None
     session_id: Text | None = None
     context_key: Name | None = None
-    agent: Text | None = None
+    agent: Agent | None = None
     model: Name | None = None
     system: Text | None = None
     max_tokens: MaxTokens | None = None
@@ -40,8 +40,6 @@ class TaskRequest(Strict):
             raise InvalidRequest("prompt: say what to do, here or as content blocks in 'content'", field="prompt")
         if self.prompt is not None and self.content is not None:
             raise InvalidRequest("content: cannot be given together with prompt; send one of them", field="content")
-        if self.agent not in {None, DEFAULT_AGENT}:
-            raise InvalidRequest(f"agent: is not supported yet; leave it out, or send {DEFAULT_AGENT}", field="agent")
         for name in OF_A_NEW_SESSION if self.session_id is not None else ():
             if getattr(self, name) is not None:
                 raise InvalidRequest(

@@ -11,6 +11,7 @@ from api.parts import idle_check
 from api.schemas_sessions import EventsRequest, SessionRequest, UserMessage
 from api.schemas_tasks import TaskRequest
 from overnight.errors import InvalidRequest, SessionClosed
+from overnight.models import DEFAULT_AGENT
 from overnight.settings import Settings
 from overnight.store import session_pages, sessions, submissions
 from overnight.store.events import Draft
@@ -35,13 +36,17 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
         known = _into_the_open_one(connection, workspace_id, request.context_key, new, max_age)
         if known is not None:
             return known
+    choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
     session = NewSession(
-        model=request.model or settings.model,
-        max_tokens=request.max_tokens or settings.max_tokens,
-        system=request.system,
+        model=request.model or choice.resolved.model,
+        max_tokens=request.max_tokens or choice.resolved.max_tokens,
+        system=choice.resolved.system if request.system is None else request.system,
         title=request.title,
         context_key=request.context_key,
         user_id=request.user_id,
+        agent_id=choice.version.agent_id,
+        agent_version=choice.version.version,
+        overrides=choice.overrides,
     )
     return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
 
@@ -64,19 +69,22 @@ def _into_the_open_one(
 def session(connection: Connection, workspace_id: str, request: SessionRequest, settings: Settings) -> Outcome:
     """A new session and its first tasks."""
     check_environment(request.environment_id)
-    choice = choose(request.agent, settings)
+    choice = choose(connection, workspace_id, request.agent, settings)
     if request.context_key and sessions.find_open(connection, workspace_id, request.context_key):
         raise InvalidRequest(
             "context_key: an open session has it already; archive that one or use another key", field="context_key"
         )
     new = NewSession(
-        model=choice.model,
-        max_tokens=request.max_tokens or settings.max_tokens,
-        system=choice.system,
+        model=choice.resolved.model,
+        max_tokens=request.max_tokens or choice.resolved.max_tokens,
+        system=choice.resolved.system,
         title=request.title,
         labels=request.metadata,
         context_key=request.context_key,
         user_id=request.user_id,
+        agent_id=choice.version.agent_id,
+        agent_version=choice.version.version,
+        overrides=choice.overrides,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))

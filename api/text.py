@@ -51,10 +51,9 @@ Spoken = Annotated[str, Storable, AfterValidator(spoken), Field(json_schema_extr
 #: Short enough for every database's index.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), Storable]
 Moment = Annotated[datetime, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Metadata = Annotated[
-    dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=64), Storable],
-        Annotated[str, StringConstraints(max_length=512), Storable],
-    ],
-    Field(max_length=16),
-]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=64), Storable]
+LabelValue = Annotated[str, StringConstraints(max_length=512), Storable]
+MOST_LABELS = 16
+Metadata = Annotated[dict[Label, LabelValue], Field(max_length=MOST_LABELS)]
+#: Null takes a pair away.
+MetadataPatch = dict[Label, LabelValue | None]

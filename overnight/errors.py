@@ -6,6 +6,7 @@ OvernightError
 │  └─ IdempotencyMismatch    the key was used with another body
 ├─ Unauthenticated (401)
 ├─ NotFound (404)            does not exist, or is another tenant's: the answer is the same
+├─ Conflict (409)            somebody else was quicker: look again before you repeat it
 ├─ BodyTooLarge (413)
 └─ Unavailable (503)         the database does not answer
 LeaseLost                    another worker owns the session now; let go without a trace
@@ -64,6 +65,13 @@ class NotFound(OvernightError):
 
     status = 404
     type = "not_found_error"
+
+
+class Conflict(OvernightError):
+    """Somebody else has changed this since you read it; read it again."""
+
+    status = 409
+    type = "conflict_error"
 
 
 class BodyTooLarge(OvernightError):

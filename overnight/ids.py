@@ -4,6 +4,7 @@ import secrets
 
 WORKSPACE = "wrkspc"
 KEY = "key"
+AGENT = "agent"
 SESSION = "sesn"
 TASK = "task"
 EVENT = "sevt"

@@ -10,7 +10,8 @@ from overnight.states import FINAL, UNFINISHED, ArchiveReason, Life, StopRequest
 from overnight.store.json_text import JsonText
 
 DEFAULT_WORKSPACE = "wrkspc_default"
-DEFAULT_AGENT = "agent_default"
+DEFAULT_AGENT = "agent_default"  # built in: it has no rows
+DEFAULT_VERSION = 1
 OPEN = one_of("life", [Life.ACTIVE, Life.PAUSED])
 
 
@@ -59,6 +60,44 @@ class Usage(SQLModel):
     cost_nanousd: int | None = count()  # null: a model without a listed price was used
 
 
+class Agent(SQLModel, table=True):
+    """A configuration by name; what it says is in its versions, of which `version` is the current one."""
+
+    __tablename__ = "agents"
+    __table_args__ = (Index("agent_listing", "workspace_id", "created_at", "id"),)
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    version: int
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+
+
+class AgentVersion(SQLModel, table=True):
+    """What an agent was from a moment on: written once, never changed."""
+
+    __tablename__ = "agent_versions"
+
+    agent_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    workspace_id: str
+    name: str
+    description: str | None = None
+    model: str
+    system: str | None = json_text()
+    tools: list[dict[str, Any]] = json_text()
+    mcp_servers: list[dict[str, Any]] = json_text()
+    labels: dict[str, str] = json_text()  # "metadata" on the wire
+    # limits: of one task, of one reply, and of the time for which a failing step is tried again (seconds)
+    max_steps: int
+    max_tokens: int
+    max_retry_age: float
+    history: dict[str, Any] = json_text()
+    created_at: datetime
+
+
 class Session(Usage, table=True):
     __tablename__ = "sessions"
     __table_args__ = (
@@ -83,6 +122,10 @@ class Session(Usage, table=True):
     labels: dict[str, str] = json_text()  # "metadata" on the wire: the name is taken by SQLModel
     context_key: str | None = None
     user_id: str | None = None
+    # the agent it started with, and what of it is replaced for this session alone
+    agent_id: str = Field(default=DEFAULT_AGENT, sa_column_kwargs={"server_default": DEFAULT_AGENT})
+    agent_version: int = Field(default=DEFAULT_VERSION, sa_column_kwargs={"server_default": text(str(DEFAULT_VERSION))})
+    overrides: dict[str, Any] | None = json_text()  # of tools and mcp_servers
     model: str
     system: str | None = json_text()
     max_tokens: int

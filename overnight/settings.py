@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     model: str = "claude-sonnet-5-5"
     summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
     max_tokens: int = Field(default=16_000, ge=1)
+    max_steps: int = Field(default=200, ge=1)  # of one task, for agents that do not say
     read_timeout: float = 120.0  # between two bytes of a stream: Claude sends pings meanwhile
 
     # The API
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     retry_after_cap: float = 900.0
     max_retry_age: float = 86_400.0
     shutdown_grace: float = 10.0
+    allow_stdio_mcp: bool = False  # agents name commands that workers run: whoever has a key runs programs there
 
     # Sessions. Zero switches a limit off.
     idle_ttl: float = 7 * 86_400.0

@@ -13,7 +13,6 @@ from api.idempotent import IdempotencyKey, perform
 from api.parts import parts_of, workspace_of
 from api.schemas_sessions import MessageList, SessionList, SessionRequest
 from api.text import Text
-from overnight.models import DEFAULT_AGENT
 from overnight.store import ledger, session_pages, sessions
 from overnight.store.session_pages import Filter
 
@@ -44,12 +43,13 @@ def get_session(request: Request, session_id: SessionId) -> Response:
 @router.get("", responses={**shown(SessionPage), **failures()})
 def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> Response:
     """Newest first, and only the open ones, unless told otherwise."""
-    if query.agent_id not in {None, DEFAULT_AGENT}:
-        return Json({"data": [], "next_page": None, "prev_page": None})
+    query.check()
     wanted = Filter(
         query.statuses,
         query.include_archived,
         query.user_id,
+        query.agent_id,
+        query.agent_version,
         query.since,
         query.until,
         oldest_first=query.order == "asc",

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, or_
 from sqlmodel import col
 
 from overnight.errors import NotFound
-from overnight.models import Session, Task
+from overnight.models import DEFAULT_AGENT, AgentVersion, Session, Task
 from overnight.states import UNFINISHED, Life, TaskStatus, WaitReason
+from overnight.store import agents
 
 
 class SessionStatus(StrEnum):
@@ -25,8 +26,11 @@ class SessionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
+    """`agent` is None for the built-in one."""
+
     session: Session
     status: SessionStatus
+    agent: AgentVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Filter:
     statuses: Collection[SessionStatus] = ()
     include_archived: bool = False
     user_id: str | None = None
+    agent_id: str | None = None
+    agent_version: int | None = None
     since: datetime | None = None
     until: datetime | None = None
     oldest_first: bool = False
@@ -65,7 +71,7 @@ def find(connection: Connection, workspace_id: str, session_id: str) -> Seen:
     row = connection.execute(FIND, {"session_id": session_id, "workspace": workspace_id}).first()
     if row is None:
         raise NotFound(f"session {session_id} not found")
-    return _seen(row)
+    return _seen(connection, [row])[0]
 
 
 def page(
@@ -77,7 +83,7 @@ def page(
         statement = statement.where(_beyond(cursor, wanted.oldest_first))
     order = [col(Session.created_at), col(Session.id)]
     ordered = statement.order_by(*(order if wanted.oldest_first else [column.desc() for column in order]))
-    return [_seen(row) for row in connection.execute(ordered.limit(limit))]
+    return _seen(connection, connection.execute(ordered.limit(limit)).all())
 
 
 def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
@@ -90,6 +96,10 @@ def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
         statement = statement.where(col(Session.id).in_(busy))
     if wanted.user_id is not None:
         statement = statement.where(col(Session.user_id) == wanted.user_id)
+    if wanted.agent_id is not None:
+        statement = statement.where(col(Session.agent_id) == wanted.agent_id)
+    if wanted.agent_version is not None:
+        statement = statement.where(col(Session.agent_version) == wanted.agent_version)
     if wanted.since is not None:
         statement = statement.where(col(Session.created_at) >= wanted.since)
     if wanted.until is not None:
@@ -105,7 +115,13 @@ def _beyond(cursor: tuple[datetime, str], oldest_first: bool) -> Any:
     return or_(created < at, and_(created == at, identity < session_id))
 
 
-def _seen(row: Row[Any]) -> Seen:
+def _seen(connection: Connection, rows: Sequence[Row[Any]]) -> list[Seen]:
+    named = {(row.agent_id, row.agent_version) for row in rows if row.agent_id != DEFAULT_AGENT}
+    known = agents.versions(connection, named)
+    return [_one_seen(row, known.get((row.agent_id, row.agent_version))) for row in rows]
+
+
+def _one_seen(row: Row[Any], agent: AgentVersion | None) -> Seen:
     columns = dict(row._mapping)
     status = SessionStatus(columns.pop("doing"))
-    return Seen(Session.model_construct(**columns), status)
+    return Seen(Session.model_construct(**columns), status, agent)

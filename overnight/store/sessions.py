@@ -11,7 +11,7 @@ from sqlmodel import col
 from overnight import event_types
 from overnight.errors import NotFound
 from overnight.ids import SESSION, new_id
-from overnight.models import Session, Task
+from overnight.models import DEFAULT_AGENT, DEFAULT_VERSION, Session, Task
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
 from overnight.store import events
 from overnight.store.bulk import insert_rows
@@ -36,6 +36,9 @@ class NewSession:
     labels: dict[str, str] = field(default_factory=dict)
     context_key: str | None = None
     user_id: str | None = None
+    agent_id: str = DEFAULT_AGENT
+    agent_version: int = DEFAULT_VERSION
+    overrides: dict[str, Any] | None = None  # of the agent's tools and mcp_servers
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -63,6 +66,9 @@ def create(
         labels=new.labels,
         context_key=new.context_key,
         user_id=new.user_id,
+        agent_id=new.agent_id,
+        agent_version=new.agent_version,
+        overrides=new.overrides,
         inbox=len(first_tasks),
         event_seq=len(first_tasks),
         wakes=1 if first_tasks else 0,

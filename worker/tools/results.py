@@ -35,9 +35,8 @@ def returned(value: Any, limit: int) -> Result:
     try:
         return Result(_told(to_json(value).decode(), limit))
     except (PydanticSerializationError, ValueError):
-        return failed(
-            f"the tool returned {type(value).__name__}, which is neither text, content blocks nor JSON", limit
-        )
+        kind = type(value).__name__
+        return failed(f"the tool returned {kind}, which is neither text nor content blocks nor JSON", limit)
 
 
 def raised(error: BaseException, name: str, context: Context, limit: int) -> Result:
@@ -48,8 +47,16 @@ def raised(error: BaseException, name: str, context: Context, limit: int) -> Res
         return _of_blocks([dict(block) for block in blocks], limit, is_error=True)
     if isinstance(error, BadInput):
         return failed(f"invalid input for {name}: {error}", limit)
-    message = str(error).replace(str(context.folder), "workspace")
-    return failed(f"{type(error).__name__}: {message}" if message else type(error).__name__, limit)
+    return failed(_described(error, context), limit)
+
+
+def _described(error: BaseException, context: Context) -> str:
+    kind = type(error).__name__
+    try:
+        message = str(error).replace(str(context.folder), "workspace")
+    except Exception:  # an exception that cannot even say what it is
+        return kind
+    return f"{kind}: {message}" if message else kind
 
 
 def failed(message: str, limit: int) -> Result:

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from overnight.settings import Settings
-from overnight.tools import Context, Tool
+from overnight.tools import Cancelled, Context, Tool
 from overnight.tools.errors import BadInput
 from worker.tools.errors import Halted
 from worker.tools.results import Result, failed, raised, returned
@@ -110,7 +110,7 @@ async def _work(tool: Tool, given: Any, context: Context, limit: int) -> Result:
         if this is None or this.cancelling():
             raise
         return raised(error, tool.name, context, limit)  # something inside the tool was cancelled, not we
-    except BaseException as error:  # SystemExit would take the loop, and all calls on it, along
+    except (Exception, Cancelled, SystemExit, KeyboardInterrupt) as error:  # an exit would take the loop along
         return raised(error, tool.name, context, limit)
 
 

@@ -16,8 +16,8 @@ from api.documented import openapi
 from api.failures import handle
 from api.middleware import BodyLimit, Requests
 from api.parts import opened
-from overnight import __version__, collector, logs
 from api.routes import agents, events, health, sessions, tasks
+from overnight import __version__, collector, logs
 from overnight.errors import OvernightError
 from overnight.settings import Settings
 

@@ -6,7 +6,18 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from overnight.states import FINAL, UNFINISHED, ArchiveReason, Life, StopRequest, TaskStatus, WaitReason, one_of
+from overnight.states import (
+    FINAL,
+    UNFINISHED,
+    ArchiveReason,
+    AskedBecause,
+    CallStatus,
+    Life,
+    StopRequest,
+    TaskStatus,
+    WaitReason,
+    one_of,
+)
 from overnight.store.json_text import JsonText
 
 DEFAULT_WORKSPACE = "wrkspc_default"
@@ -183,10 +194,49 @@ class Task(Usage, table=True):
     attempts: int = 0  # failed tries of the step at hand
     retry_since: datetime | None = None
     steps: int = 0
+    max_steps: int | None = None  # None: the agent's
+    deadline: datetime | None = None
+    progress: dict[str, Any] | None = json_text()  # {note, fraction}, as its agent last reported
+    # where its last message stands in the ledger, and how many tool calls of that message have no result there yet
+    ledger_end: int | None = Field(default=None, sa_type=BigInteger)
+    open_calls: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
     updated_at: datetime
+
+
+class ToolCall(SQLModel, table=True):
+    """One tool call that Claude asked for; its id is that of the event which tells of it, and its idempotency key."""
+
+    __tablename__ = "tool_calls"
+    __table_args__ = (
+        CheckConstraint(one_of("status", CallStatus), name="call_status"),
+        CheckConstraint(f"asked_because IS NULL OR {one_of('asked_because', AskedBecause)}", name="call_asked"),
+        CheckConstraint("(status = 'done') = (finished_at IS NOT NULL)", name="call_done"),
+        UniqueConstraint("session_id", "message_seq", "place", name="call_place"),
+        Index("call_task", "task_id", "message_seq"),
+    )
+
+    id: str = Field(primary_key=True)
+    workspace_id: str
+    session_id: str
+    task_id: str
+    message_seq: int = Field(sa_type=BigInteger)  # the message of the ledger that asks for it
+    place: int  # among the calls of that message
+    tool_use_id: str  # Claude's
+    name: str
+    kind: str  # who answers: see `overnight.tool_kinds`
+    input: dict[str, Any] = json_text()
+    status: str = CallStatus.REQUESTED.value
+    asked_because: str | None = None
+    attempts: int = 0  # how often its intent was committed
+    due_at: datetime | None = None  # of a wait
+    content: Any = Field(default=None, sa_type=JsonText, nullable=True)  # of the result: text or blocks
+    is_error: bool = False
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 class Message(SQLModel, table=True):

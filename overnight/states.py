@@ -19,11 +19,28 @@ class WaitReason(StrEnum):
     RATE_LIMIT = "rate_limit"
     APPROVAL = "approval"
     TOOL_RESULT = "tool_result"
+    WORKER = "worker"  # none that has come by so far serves a tool it needs
     BATCH = "batch"
     TIMER = "timer"
     BUDGET = "budget"
     PAUSED = "paused"
     SCHEDULED = "scheduled"
+
+
+class CallStatus(StrEnum):
+    """How far a tool call is that Claude asked for."""
+
+    REQUESTED = "requested"  # ends when its worker commits the intent to run it
+    ASKED = "asked"  # ends when a person allows or denies it
+    ALLOWED = "allowed"  # by a person; ends like a requested one
+    AWAITED = "awaited"  # ends when its time comes, or the client or a person sends the result
+    RUNNING = "running"  # the intent is committed; whether it has had its effect, only its end tells
+    DONE = "done"  # its result is stored, and it is never run again
+
+
+class AskedBecause(StrEnum):
+    PERMISSION = "permission"
+    CRASH = "crash"  # its worker died while it ran, and its policy is to ask
 
 
 class StopRequest(StrEnum):
@@ -56,6 +73,15 @@ TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.SUCCEEDED: frozenset(),
     TaskStatus.FAILED: frozenset({TaskStatus.QUEUED}),
     TaskStatus.CANCELLED: frozenset(),
+}
+
+CALL_MOVES: dict[CallStatus, frozenset[CallStatus]] = {
+    CallStatus.REQUESTED: frozenset({CallStatus.RUNNING, CallStatus.ASKED, CallStatus.AWAITED, CallStatus.DONE}),
+    CallStatus.ASKED: frozenset({CallStatus.ALLOWED, CallStatus.DONE}),
+    CallStatus.ALLOWED: frozenset({CallStatus.RUNNING, CallStatus.AWAITED, CallStatus.DONE}),
+    CallStatus.AWAITED: frozenset({CallStatus.DONE}),
+    CallStatus.RUNNING: frozenset({CallStatus.RUNNING, CallStatus.ASKED, CallStatus.DONE}),
+    CallStatus.DONE: frozenset(),
 }
 
 LIFE_MOVES: dict[Life, frozenset[Life]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from overnight.models import Task
 from overnight.states import WaitReason
-from overnight.store.turns import Pause
+from overnight.store.turn import Pause
 from worker.failures import Failure, Remedy
 
 KEPT = {"end_turn", "max_tokens", "stop_sequence"}

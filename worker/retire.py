@@ -5,7 +5,7 @@ import structlog
 from overnight import expiry
 from overnight.models import Task
 from overnight.states import ArchiveReason
-from overnight.store import retirement, turns
+from overnight.store import pauses, retirement
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
@@ -42,7 +42,7 @@ def retire(process: Process, held: Held, lease: Lease) -> Task | None:
             gone = _archive(process, held, lease, reason)
         case _:
             gone = False
-    return None if gone else persist(process, held, turns.rest, lease, process.limits)
+    return None if gone else persist(process, held, pauses.rest, lease, process.limits)
 
 
 def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
@@ -52,11 +52,11 @@ def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) 
     if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):
         return True
     if heard.call is not None:
-        persist(process, held, turns.spend, lease, None, heard.call)
+        persist(process, held, pauses.spend, lease, None, heard.call)
     if heard.message is not None:  # a task was quicker than the summary
         return False
     if heard.failure is None:  # halted: the next owner does it
-        persist(process, held, turns.hand_back, lease, WAKE_GRACE)
+        persist(process, held, pauses.hand_back, lease, WAKE_GRACE)
         return True
     problem = str(heard.failure.error["message"])
     if lease.summary_attempts + 1 >= process.settings.summary_attempts:

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
 from overnight.models import Task
-from overnight.store import leases, tasks, turns
+from overnight.store import leases, pauses, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
-from overnight.store.turns import Following, Turn
+from overnight.store.turn import Following, Turn, is_due
 from worker.context import Entry
 from worker.held import Halt, Held
 from worker.persist import persist
@@ -41,7 +41,7 @@ def run_slice(process: Process, session_id: str) -> None:
 def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> Following:
     """The first turn, begun in the transaction that takes the session if there is one to do."""
     task = tasks.head(connection, lease.session_id)
-    if task is None or process.draining.is_set() or not turns.is_due(task, lease.now):
+    if task is None or process.draining.is_set() or not is_due(task, lease.now):
         return task
     return turns.begin(connection, lease, task, process.limits)
 
@@ -77,16 +77,16 @@ def _due(process: Process, held: Held, lease: Lease, task: Task | None) -> Task 
     """The task to work on now; None having let go of the session, because there is none."""
     if task is None:
         return retire(process, held, lease)
-    if turns.is_due(task, lease.now):
+    if is_due(task, lease.now):
         return task
-    return persist(process, held, turns.rest, lease, process.limits)
+    return persist(process, held, pauses.rest, lease, process.limits)
 
 
 def _hand_back(process: Process, held: Held, lease: Lease, task: Task) -> None:
     """Lets go with work left and sends for the next owner; one who has lost the session has nothing to hand back."""
     if held.reason is Halt.LOST:
         raise LeaseLost(lease.session_id)
-    persist(process, held, turns.hand_back, lease, WAKE_GRACE)
+    persist(process, held, pauses.hand_back, lease, WAKE_GRACE)
     process.after_commit.wake(lease.session_id, task.id)
 
 

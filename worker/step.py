@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from overnight.states import StopRequest
-from overnight.store import ledger, turns
+from overnight.store import ledger, pauses, turns
 from overnight.store.leases import Lease
-from overnight.store.turns import Following, Pause, Reply, Turn
+from overnight.store.turn import Following, Pause, Reply, Turn
 from worker import context
 from worker.asking import Heard, ask
 from worker.claude import Request
@@ -63,7 +63,7 @@ class Step:
             return self._stop(heard)
         match judge_failure(heard.failure, task, lease.now, self.process.retry_rules, self.process.chance):
             case Pause() as pause:
-                self._persist(turns.park, pause, heard.call)
+                self._persist(pauses.park, pause, heard.call)
                 return Next(lease, None)
             case Shrink():
                 return self._shorten(heard, heard.failure)
@@ -75,7 +75,7 @@ class Step:
         content = message["content"]
         text = "".join(block["text"] for block in content if block["type"] == "text")
         reply = Reply(content, message["stop_reason"], text, heard.call, event_id)
-        following = self._persist(turns.succeed, reply, go_on=self.may_go_on())
+        following = self._persist(turns.succeed, reply, chain=self.may_go_on())
         lease, asked = self.turn.lease, self.turn.task.content
         end = lease.ledger_seq + 2
         said = [Entry(end - 1, "user", asked), Entry(end, "assistant", content)]
@@ -85,20 +85,20 @@ class Step:
         request = STOPS.get(self.held.reason) if self.held.reason else None
         if request is None:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
-                persist(self.process, self.held, turns.spend, self.turn.lease, self.turn.task, heard.call)
+                persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)
             return None
-        following = self._persist(turns.stop, request, heard.call, go_on=self.may_go_on())
+        following = self._persist(turns.stop, request, heard.call, chain=self.may_go_on())
         return Next(self.turn.lease, following, self.history)
 
     def _shorten(self, heard: Heard, failure: Failure) -> Next:
         begin_after = context.shorter(self.history)
         if begin_after is None:
             return self._fail(heard, failure.error)
-        lease, task = self._persist(turns.shorten, begin_after, heard.call)
+        lease, task = self._persist(pauses.shorten, begin_after, heard.call)
         return Next(lease, task)
 
     def _fail(self, heard: Heard, error: dict[str, Any]) -> Next:
-        following = self._persist(turns.fail, error, heard.call, go_on=self.may_go_on())
+        following = self._persist(turns.fail, error, heard.call, chain=self.may_go_on())
         return Next(self.turn.lease, following, self.history)
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:

@@ -29,6 +29,9 @@ class Lease:
     ledger_seq: int
     context_from: int
     context_cut: int
+    agent_id: str
+    agent_version: int
+    overrides: dict[str, Any] | None
     model: str
     system: str | None
     max_tokens: int
@@ -73,6 +76,9 @@ ACQUIRE = Prepared(
         col(Session.ledger_seq),
         col(Session.context_from),
         col(Session.context_cut),
+        col(Session.agent_id),
+        col(Session.agent_version),
+        col(Session.overrides),
         col(Session.model),
         col(Session.system),
         col(Session.max_tokens),

@@ -18,9 +18,9 @@ from overnight.store import agents
 class SessionStatus(StrEnum):
     """As Managed Agents names what a session is doing."""
 
-    IDLE = "idle"  # nothing to do
-    RUNNING = "running"  # its first unfinished task runs, is queued or waits for somebody
-    RESCHEDULING = "rescheduling"  # its first unfinished task waits to be tried again
+    IDLE = "idle"  # nothing to do, or its first unfinished task waits for somebody
+    RUNNING = "running"  # its first unfinished task runs or is queued
+    RESCHEDULING = "rescheduling"  # its first unfinished task waits for its time
     TERMINATED = "terminated"  # archived
 
 
@@ -48,11 +48,20 @@ class Filter:
 
 
 WORKING = frozenset({SessionStatus.RUNNING, SessionStatus.RESCHEDULING})
-TRIED_AGAIN = and_(
-    col(Task.status) == TaskStatus.WAITING, col(Task.wait_reason).in_([WaitReason.RETRY, WaitReason.RATE_LIMIT])
+WAITING = col(Task.status) == TaskStatus.WAITING
+FOR_SOMEBODY = and_(WAITING, col(Task.wait_reason).in_([WaitReason.APPROVAL, WaitReason.TOOL_RESULT]))
+FOR_ITS_TIME = and_(
+    WAITING,
+    col(Task.wait_reason).in_([WaitReason.RETRY, WaitReason.RATE_LIMIT, WaitReason.TIMER, WaitReason.WORKER]),
 )
 DOING = (
-    select(case((TRIED_AGAIN, SessionStatus.RESCHEDULING), else_=SessionStatus.RUNNING))
+    select(
+        case(
+            (FOR_SOMEBODY, SessionStatus.IDLE),
+            (FOR_ITS_TIME, SessionStatus.RESCHEDULING),
+            else_=SessionStatus.RUNNING,
+        )
+    )
     .where(col(Task.session_id) == col(Session.id), col(Task.status).in_(sorted(UNFINISHED)))
     .order_by(col(Task.seq))
     .limit(1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
 from sqlmodel import col
 
 from overnight import event_types
@@ -13,16 +13,20 @@ from overnight.errors import NotFound
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_VERSION, Session, Task
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
-from overnight.store import events
+from overnight.store import abandon, events
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import FREE
+from overnight.store.places import reserve
 from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, user_message
 
 NOW = Prepared(select(now().label("now")))
+IN_A_STEP = select(Task).where(
+    col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)), col(Task.open_calls) > 0
+)
 UNCLOSED = (Life.ACTIVE, Life.PAUSED)
 OPEN = col(Session.life).in_(UNCLOSED)
 
@@ -192,23 +196,23 @@ def _close(
             lease_token=Session.lease_token + 1,
             wake_at=None,
             inbox=Session.inbox + 1,
-            event_seq=Session.event_seq + 2,
             archived_at=now(),
             updated_at=now(),
             **changes,
         )
-        .returning(col(Session.event_seq), now().label("now"))
     )
-    row = connection.execute(statement).first()
-    if row is None:
+    if connection.execute(statement).rowcount == 0:
         return False
     _cancel_unfinished(connection, session_id, f"session {life}")
     drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
-    events.append(connection, workspace_id, session_id, row.event_seq, row.now, drafts)
+    place = reserve(connection, session_id, events=len(drafts))
+    events.append(connection, workspace_id, session_id, place.event_seq, place.now, drafts)
     return True
 
 
 def _cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
+    for task in every(connection, Task, IN_A_STEP, {"session_id": session_id}):
+        abandon.open_calls(connection, task, f"the {reason}")
     connection.execute(
         update(Task)
         .where(col(Task.session_id) == session_id, col(Task.status).in_(sources(TASK_MOVES, TaskStatus.CANCELLED)))

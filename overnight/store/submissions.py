@@ -23,10 +23,11 @@ from overnight.states import (
     WaitReason,
     sources,
 )
-from overnight.store import events, tasks
+from overnight.store import abandon, events, tasks
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
+from overnight.store.places import reserve
 from overnight.store.prepared import Prepared
 
 #: How long the sweep leaves a session alone for which a wake-up has just been sent, seconds.
@@ -150,14 +151,18 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
     task = tasks.get(connection, workspace_id, task_id)
     if task.status == TaskStatus.CANCELLED:
         return task, False
-    attention = call_attention(connection, workspace_id, task.session_id, count=1)
+    attention = call_attention(connection, workspace_id, task.session_id, count=0)
+    task = tasks.get(connection, workspace_id, task_id)
+    if task.status == TaskStatus.WAITING:
+        abandon.open_calls(connection, task, "the task was cancelled")
     if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=[TaskStatus.QUEUED, TaskStatus.WAITING]):
         draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "cancelled"}, task_id)
     elif tasks.request_stop(connection, task_id, StopRequest.CANCEL) or _is_cancelled(connection, task):
         draft = Draft(event_types.TASK_STOP_REQUESTED, {"request": StopRequest.CANCEL}, task_id)
     else:
         raise IllegalMove(f"task {task_id} has already {tasks.get(connection, workspace_id, task_id).status}")
-    events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
+    place = reserve(connection, task.session_id, events=1)
+    events.append(connection, workspace_id, task.session_id, place.event_seq, place.now, [draft])
     return tasks.get(connection, workspace_id, task_id), attention.wake
 
 
@@ -218,6 +223,7 @@ def user_message(new: NewTask) -> Draft:
 
 
 def _end_waiting(connection: Connection, head: Task) -> None:
+    abandon.open_calls(connection, head, "the user interrupted")
     attention = call_attention(connection, head.workspace_id, head.session_id, count=1)
     waiting = [TaskStatus.WAITING]
     tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=waiting, stop_reason="interrupted")

@@ -57,6 +57,21 @@ def move(
     return statement.run(connection, values) == 1
 
 
+def keep(connection: Connection, task: Task, **changes: Any) -> Task | None:
+    """Changes what is known of a task and leaves its state: None when it is no longer as `task` says."""
+    values = {"task_id": task.id, "seen": task.status, **{f"new_{name}": value for name, value in changes.items()}}
+    if _keep(tuple(sorted(changes))).run(connection, values) == 0:
+        return None
+    return task.model_copy(update=changes)
+
+
+@lru_cache
+def _keep(changed: tuple[str, ...]) -> Prepared:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in changed}
+    same = (col(Task.id) == bindparam("task_id"), col(Task.status) == bindparam("seen"))
+    return Prepared(update(Task).where(*same).values(**values, updated_at=now()))
+
+
 @lru_cache
 def _move(target: TaskStatus, sources: tuple[TaskStatus, ...], changed: tuple[str, ...]) -> Prepared:
     values: dict[str, Any] = {

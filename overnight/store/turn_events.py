@@ -13,8 +13,10 @@ def request_start(model: str, task: Task) -> Draft:
     return Draft(event_types.REQUEST_START, {"model": model, "attempt": task.attempts + 1}, task.id)
 
 
-def request_end(span: Draft, call: Call | None) -> Draft:
-    """Closes `span`; without a call, or with one whose reply was dropped, as an error."""
+def request_end(span: Draft | None, call: Call | None) -> list[Draft]:
+    """Closes `span`, if there is one; without a call, or with one whose reply was dropped, as an error."""
+    if span is None:
+        return []
     used = call.counts if call else dict.fromkeys(calls.COUNTED, 0)
     payload = {
         "model_request_start_id": span.id,
@@ -26,7 +28,7 @@ def request_end(span: Draft, call: Call | None) -> Draft:
             "cache_read_input_tokens": used["cache_read_tokens"],
         },
     }
-    return Draft(event_types.REQUEST_END, payload, span.task_id)
+    return [Draft(event_types.REQUEST_END, payload, span.task_id)]
 
 
 def spoken(content: list[dict[str, Any]], task_id: str, event_id: str) -> list[Draft]:
@@ -34,9 +36,17 @@ def spoken(content: list[dict[str, Any]], task_id: str, event_id: str) -> list[D
     thought = any(block["type"] in {"thinking", "redacted_thinking"} for block in content)
     texts = [{"type": "text", "text": block["text"]} for block in content if block["type"] == "text"]
     thinking = [Draft(event_types.AGENT_THINKING, task_id=task_id)] if thought else []
-    return [*thinking, Draft(event_types.AGENT_MESSAGE, {"content": texts}, task_id, event_id)]
+    message = [Draft(event_types.AGENT_MESSAGE, {"content": texts}, task_id, event_id)] if texts else []
+    return [*thinking, *message]
 
 
 def failure(error: dict[str, Any], task_id: str, retry_status: str) -> Draft:
     """`session.error`; `retry_status` is retrying or exhausted."""
     return Draft(event_types.SESSION_ERROR, {"error": {**error, "retry_status": {"type": retry_status}}}, task_id)
+
+
+def requires_action(task: Task, event_ids: list[str]) -> Draft:
+    """The session is idle until somebody answers these."""
+    return Draft(
+        event_types.SESSION_IDLE, {"stop_reason": {"type": "requires_action", "event_ids": event_ids}}, task.id
+    )

@@ -17,10 +17,10 @@ from overnight.expiry import Limits
 from overnight.models import Task
 from overnight.pricing import Tokens
 from overnight.states import WaitReason
-from overnight.store import leases, tasks, turns
+from overnight.store import leases, pauses, tasks, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
-from overnight.store.turns import Pause, Reply, Turn
+from overnight.store.turn import Pause, Reply, Turn
 from tests.servers import free_port, redis_command
 
 KEY = "sk-overnight-test-key"
@@ -146,7 +146,7 @@ class Worker:
     def park(self, session_id: str, reason: WaitReason = WaitReason.RETRY, delay: float = 600.0) -> None:
         turn = self.begin(session_id)
         with self._database.write() as connection:
-            turns.park(connection, turn, Pause(reason, delay, {"type": "overloaded_error", "message": "busy"}), None)
+            pauses.park(connection, turn, Pause(reason, delay, {"type": "overloaded_error", "message": "busy"}), None)
 
 
 class Records:

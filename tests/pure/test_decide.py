@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from overnight.models import Task
 from overnight.states import WaitReason
-from overnight.store.turns import Pause
+from overnight.store.turn import Pause
 from worker.decide import GiveUp, RetryRules, Shrink, judge_failure, judge_message
 from worker.failures import Failure, Remedy
 

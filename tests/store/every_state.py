@@ -6,7 +6,7 @@ from datetime import timedelta
 from overnight.models import Task
 from overnight.store import submissions
 from overnight.store.database import Database
-from overnight.store.turns import Turn
+from overnight.store.turn import Turn
 from tests.store.scenes import (
     DEFAULT_WORKSPACE,
     clock,

@@ -15,7 +15,7 @@ from overnight.expiry import Limits
 from overnight.models import DEFAULT_WORKSPACE, Event, Message, ModelCall, Session, Task
 from overnight.pricing import Tokens
 from overnight.states import WaitReason
-from overnight.store import leases, sessions, submissions, tasks, turns
+from overnight.store import leases, pauses, sessions, submissions, tasks, turns
 from overnight.store.calls import Call
 from overnight.store.clock import after, now
 from overnight.store.database import Database
@@ -24,7 +24,7 @@ from overnight.store.leases import Lease
 from overnight.store.rows import every
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import Accepted, NewTask
-from overnight.store.turns import Pause, Reply, Turn
+from overnight.store.turn import Pause, Reply, Turn
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -101,12 +101,12 @@ def fail(database: Database, turn: Turn) -> Task | None:
 
 def park(database: Database, turn: Turn, delay: float = 600.0, reason: WaitReason = WaitReason.RETRY) -> None:
     with database.write() as connection:
-        turns.park(connection, turn, Pause(reason, delay, OVERLOADED), None)
+        pauses.park(connection, turn, Pause(reason, delay, OVERLOADED), None)
 
 
 def rest(database: Database, lease: Lease, limits: Limits = NO_LIMITS) -> Task | None:
     with database.write() as connection:
-        return turns.rest(connection, lease, limits)
+        return pauses.rest(connection, lease, limits)
 
 
 def work_off(database: Database, session_id: str, owner: str = "node#1") -> None:

@@ -11,6 +11,7 @@ from overnight.models import Message, Session
 from overnight.store import turns
 from overnight.store.database import Database
 from overnight.store.json_text import JsonText
+from overnight.store.turn import Reply
 from tests.store.scenes import call, ledger, new_session, reply, session, started
 
 surrogates = st.characters(min_codepoint=0, max_codepoint=0x10FFFF)  # the lone ones too
@@ -41,7 +42,7 @@ def test_what_claude_said_is_kept_value_for_value(database: Database) -> None:
     turn = started(database)
     said = reply(paid=call())
     with database.write() as connection:
-        turns.succeed(connection, turn, turns.Reply(AWKWARD, "end_turn", AWKWARD[0]["text"], said.call, said.event_id))
+        turns.succeed(connection, turn, Reply(AWKWARD, "end_turn", AWKWARD[0]["text"], said.call, said.event_id))
     answer = ledger(database, turn.task.session_id)[1]
     assert json.dumps(answer.content) == json.dumps(AWKWARD)
 

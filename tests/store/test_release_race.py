@@ -16,10 +16,10 @@ from sqlmodel import col
 
 from overnight.models import Message, Session, Task
 from overnight.states import UNFINISHED, TaskStatus
-from overnight.store import leases, sweeps, tasks, turns
+from overnight.store import leases, pauses, sweeps, tasks, turns
 from overnight.store.database import Database
 from overnight.store.leases import Lease
-from overnight.store.turns import Following, Turn
+from overnight.store.turn import Following, Turn
 from tests.store.scenes import NO_LIMITS, change, moved_on, new_session, reply, submit
 
 OWNERS = 4
@@ -86,7 +86,7 @@ class Cluster:
                 turn = following if begun else turns.begin(connection, lease, following, NO_LIMITS)
             answer = reply(turn.task.content[0]["text"])
             with self.working.write() as connection:
-                following = turns.succeed(connection, turn, answer, go_on=place % 2 == 0)
+                following = turns.succeed(connection, turn, answer, chain=place % 2 == 0)
             if following is None:
                 self.releases += 1
                 return
@@ -94,7 +94,7 @@ class Cluster:
 
     def rest(self, lease: Lease) -> Task | None:
         with self.working.write() as connection:
-            return turns.rest(connection, lease, NO_LIMITS)
+            return pauses.rest(connection, lease, NO_LIMITS)
 
     def run(self, sessions: list[str], count: int) -> None:
         """Everything is submitted; then the owners finish what they were woken for, and go."""

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from overnight.errors import IllegalMove, LeaseLost
 from overnight.models import Task
 from overnight.states import StopRequest, TaskStatus, WaitReason
-from overnight.store import submissions, tasks, turns
+from overnight.store import pauses, submissions, tasks, turns
 from overnight.store.database import Database
 from tests.store.every_state import IN, cancel, check_numbers, retry
 from tests.store.scenes import (
@@ -115,5 +115,5 @@ def test_a_stop_survives_the_owner_it_was_asked_of(database: Database) -> None:
     turn = started(database, "a#1")
     cancel(database, turn.task.id)
     with database.write() as connection:
-        turns.hand_back(connection, turn.lease, grace=2.0)
+        pauses.hand_back(connection, turn.lease, grace=2.0)
     assert begin(database, take(database, turn.task.session_id, "b#1")).task.stop_request == StopRequest.CANCEL

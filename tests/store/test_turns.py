@@ -10,10 +10,10 @@ from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Task
 from overnight.states import StopRequest, TaskStatus, WaitReason
-from overnight.store import sessions, turns
+from overnight.store import pauses, sessions, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
-from overnight.store.turns import Pause, Turn
+from overnight.store.turn import Pause, Turn
 from tests.store.scenes import (
     DEFAULT_WORKSPACE,
     MODEL,
@@ -47,7 +47,7 @@ ENDS: dict[str, End] = {
     "succeed": lambda connection, turn: turns.succeed(connection, turn, reply()),
     "fail": lambda connection, turn: turns.fail(connection, turn, OVERLOADED, call()),
     "stop": lambda connection, turn: turns.stop(connection, turn, StopRequest.CANCEL, call()),
-    "park": lambda connection, turn: turns.park(connection, turn, Pause(WaitReason.RETRY, 9.0, OVERLOADED), call()),
+    "park": lambda connection, turn: pauses.park(connection, turn, Pause(WaitReason.RETRY, 9.0, OVERLOADED), call()),
 }
 
 
@@ -80,8 +80,9 @@ def test_an_end_whose_commit_was_not_heard_of_is_not_written_twice(database: Dat
 def test_a_beginning_whose_commit_was_not_heard_of_is_not_written_twice(database: Database) -> None:
     turn = started(database)
     before = types(database, turn.task.session_id)
+    not_begun = turn.task.model_copy(update={"status": TaskStatus.QUEUED})
     with pytest.raises(LeaseLost), database.write() as connection:
-        turns.begin(connection, turn.lease, turn.task, NO_LIMITS)
+        turns.begin(connection, turn.lease, not_begun, NO_LIMITS)
     assert types(database, turn.task.session_id) == before
 
 
@@ -144,13 +145,13 @@ def test_the_next_turn_begins_in_the_transaction_that_ends_the_last(database: Da
     waiting = [submit(database, session_id, words).task.id for words in ("one", "two")]
     turn = begin(database, take(database, session_id))
     with database.write() as connection:
-        following = turns.succeed(connection, turn, reply(), go_on=True)
+        following = turns.succeed(connection, turn, reply(), chain=True)
     assert isinstance(following, Turn)
     assert (following.task.id, following.lease.ledger_seq) == (waiting[1], 2)
     assert task(database, waiting[1]).status == TaskStatus.RUNNING
     assert types(database, session_id)[-2:] == ["task.succeeded", "span.model_request_start"]
     with database.write() as connection:
-        assert turns.succeed(connection, following, reply(), go_on=True) is None
+        assert turns.succeed(connection, following, reply(), chain=True) is None
     told = events(database, session_id)
     assert [event.seq for event in told] == list(range(1, session(database, session_id).event_seq + 1))
     ends = [event.payload["model_request_start_id"] for event in told if event.type == "span.model_request_end"]
@@ -163,7 +164,7 @@ def test_a_next_task_that_is_not_due_is_not_begun(database: Database) -> None:
     later = submit(database, session_id, not_before=clock(database) + timedelta(hours=1)).task
     turn = begin(database, take(database, session_id))
     with database.write() as connection:
-        following = turns.fail(connection, turn, OVERLOADED, None, go_on=True)
+        following = turns.fail(connection, turn, OVERLOADED, None, chain=True)
     assert isinstance(following, Task)
     assert (following.id, following.status) == (later.id, TaskStatus.WAITING)
 
@@ -251,7 +252,7 @@ def test_without_limits_an_idle_session_is_never_woken(database: Database) -> No
 def test_a_session_handed_back_is_left_to_its_wake_up_for_a_moment(database: Database) -> None:
     turn = started(database)
     with database.write() as connection:
-        turns.hand_back(connection, turn.lease, grace=2.0)
+        pauses.hand_back(connection, turn.lease, grace=2.0)
     row = session(database, turn.task.session_id)
     assert (row.lease_owner, row.wakes) == (None, 1)
     assert row.wake_at is not None

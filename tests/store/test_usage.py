@@ -2,9 +2,9 @@
 
 from overnight.pricing import Tokens
 from overnight.states import TaskStatus, WaitReason
-from overnight.store import turns
+from overnight.store import pauses, turns
 from overnight.store.database import Database
-from overnight.store.turns import Pause, Turn
+from overnight.store.turn import Pause, Turn
 from tests.store.scenes import (
     NO_LIMITS,
     OVERLOADED,
@@ -30,7 +30,7 @@ def test_usage_adds_up_on_task_and_session(database: Database) -> None:
     session_id = turn.task.session_id
     with database.write() as connection:
         paid = call(Tokens(1, 2, 3, 4, 5), outcome="discarded")
-        turns.park(connection, turn, Pause(WaitReason.RETRY, 0.0, OVERLOADED), paid)
+        pauses.park(connection, turn, Pause(WaitReason.RETRY, 0.0, OVERLOADED), paid)
     submit(database, session_id)
     turn = begin(database, take(database, session_id))
     following = succeed(database, turn)
@@ -74,7 +74,7 @@ def test_shortening_moves_the_context_and_is_paid_for(database: Database) -> Non
     turn = begin(database, take(database, session_id))
     before = session(database, session_id)
     with database.write() as connection:
-        lease, again = turns.shorten(connection, turn, 2, call(outcome="discarded"))
+        lease, again = pauses.shorten(connection, turn, 2, call(outcome="discarded"))
     assert again is not None
     assert (again.id, again.status) == (turn.task.id, TaskStatus.RUNNING)
     row = session(database, session_id)
@@ -92,7 +92,7 @@ def test_a_reply_that_is_dropped_is_paid_for(database: Database) -> None:
     before = types(database, turn.task.session_id)
     for task_of in (turn.task, None):
         with database.write() as connection:
-            turns.spend(connection, turn.lease, task_of, call())
+            pauses.spend(connection, turn.lease, task_of, call())
     assert used(task(database, turn.task.id)) == (10, 20, 30, 40, 299_000)
     assert used(session(database, turn.task.session_id)) == (20, 40, 60, 80, 598_000)
     written = {(one.task_id, one.outcome) for one in calls(database, turn.task.session_id)}

@@ -1,0 +1,104 @@
+"""How an owner lets go of a session before its turn is over: to wait, to hand it on, to rest. Guarded like turns."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from overnight import event_types, expiry
+from overnight.expiry import Limits
+from overnight.models import Task
+from overnight.states import TaskStatus, WaitReason
+from overnight.store import calls, leases, tasks, turn_events
+from overnight.store.calls import Call
+from overnight.store.events import Draft
+from overnight.store.leases import Lease, Stamp
+from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, move, record
+
+
+def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) -> None:
+    """The step failed for now: the task waits as a row, and the session is let go until it is due."""
+    task = turn.task
+    drafts = [
+        turn_events.failure(pause.error, task.id, "retrying"),
+        *turn_events.request_end(turn.span, call),
+        Draft(event_types.SESSION_RESCHEDULED, task_id=task.id),
+    ]
+    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts))
+    due = stamp.now + timedelta(seconds=pause.delay)
+    since = {"retry_since": task.retry_since or stamp.now, "attempts": task.attempts + 1, "error": pause.error}
+    _wait(connection, turn, stamp, pause.reason, due, **since, **calls.totals(task, call))
+    record(connection, turn.lease, stamp, drafts)
+
+
+def wait(connection: Connection, turn: Turn, reason: WaitReason, due: datetime | None, told: Draft) -> None:
+    """The task waits for somebody, at most until `due`; the session is let go."""
+    stamp = leases.guard(connection, turn.lease, events=1)
+    _wait(connection, turn, stamp, reason, due)
+    record(connection, turn.lease, stamp, [told])
+
+
+def _wait(
+    connection: Connection, turn: Turn, stamp: Stamp, reason: WaitReason, due: datetime | None, **changes: Any
+) -> None:
+    task = turn.task
+    # The inbox has moved on: this task may have been asked to stop, or an earlier one be queued again.
+    first = task if stamp.inbox == task.seq else tasks.head(connection, task.session_id) or task
+    if first.stop_request is not None:
+        due = stamp.now
+    due = _in_time(due, task.deadline)
+    move(connection, task, TaskStatus.WAITING, [TaskStatus.RUNNING], wait_reason=reason, due_at=due, **changes)
+    leases.let_go(connection, turn.lease, due if first.id == task.id else stamp.now)
+
+
+def _in_time(due: datetime | None, deadline: datetime | None) -> datetime | None:
+    return min((at for at in (due, deadline) if at is not None), default=None)
+
+
+def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:
+    """From now on the ledger is sent from after `context_from`; gives the lease and the task as they are then."""
+    compacted = Draft(event_types.CONTEXT_COMPACTED, {"context_from": context_from}, turn.task.id)
+    drafts = [*turn_events.request_end(turn.span, call), compacted]
+    stamp = end_turn(
+        connection, turn, call, messages=0, events=len(drafts), statement=GUARD_SHORTEN, begin_after=context_from
+    )
+    calls.add_up(connection, turn.task, call)
+    record(connection, turn.lease, stamp, drafts)
+    lease = replace(turn.lease, context_from=context_from, context_cut=stamp.ledger_seq)
+    return lease, tasks.head(connection, lease.session_id)
+
+
+def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:
+    """A reply is dropped and its turn is not over: it was paid for all the same."""
+    stamp = leases.guard(connection, lease, 0, GUARD_END, messages=0, **calls.added(call))
+    calls.record(connection, lease, stamp, task.id if task else None, replace(call, outcome="discarded"))
+    if task is not None:
+        calls.add_up(connection, task, call)
+
+
+def hand_back(connection: Connection, lease: Lease, grace: float) -> None:
+    """Lets go with work left; the caller sends the wake-up, the sweep looks again after `grace` seconds."""
+    stamp = leases.guard(connection, lease, events=0)
+    leases.let_go(connection, lease, stamp.now + timedelta(seconds=grace), woken=True)
+
+
+def rest(connection: Connection, lease: Lease, limits: Limits) -> Task | None:
+    """Nothing was due: lets go until something is. Gives the task that has become due meanwhile instead, if one has."""
+    stamp = leases.guard(connection, lease, events=0)
+    head = tasks.head(connection, lease.session_id)
+    if head is not None and is_due(head, stamp.now):
+        return head
+    if head is not None:
+        leases.let_go(connection, lease, head.due_at)
+        return None
+    if lease.idle_since is None:  # its last task was cancelled while it waited: nobody has said so yet
+        stamp = leases.guard(connection, lease, events=1)
+        record(connection, lease, stamp, [Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": "end_turn"}})])
+    idle_since = lease.idle_since or stamp.now
+    verdict = expiry.judge(
+        limits, created_at=lease.created_at, idle_since=idle_since, notified_at=lease.notified_at, now=stamp.now
+    )
+    wake = verdict.until if isinstance(verdict, expiry.Keep) else stamp.now
+    leases.let_go(connection, lease, wake, idle_since=idle_since, notified_at=lease.notified_at)
+    return None

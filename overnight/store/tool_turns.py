@@ -1,0 +1,121 @@
+"""What an owner writes about a step's tool calls: intent before, result after, all results together into the ledger."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from overnight import event_types
+from overnight.errors import LeaseLost
+from overnight.models import Task, ToolCall
+from overnight.states import CallStatus, TaskStatus, WaitReason
+from overnight.store import call_events, leases, ledger, pauses, tasks, tool_calls, turn_events
+from overnight.store.events import Draft
+from overnight.store.tool_calls import Move, Outcome
+from overnight.store.turn import GUARD_END, NOTHING_USED, Turn, record, start
+
+#: Seconds after which another worker may try what this one lacks.
+WORKER_PAUSE = 5.0
+RUNNABLE = frozenset({CallStatus.REQUESTED, CallStatus.ALLOWED, CallStatus.RUNNING})
+
+
+def carry_out(connection: Connection, turn: Turn, moves: Sequence[Move]) -> Turn:
+    """Makes `moves`, those of them that nobody has overtaken; an intent is committed here, before its call."""
+    lease, task = turn.lease, turn.task
+    drafts = [draft for move in moves if move.outcome for draft in call_events.result(move.call, move.outcome)]
+    if task.status != TaskStatus.RUNNING:
+        drafts.insert(0, Draft(event_types.SESSION_RUNNING, task_id=task.id))
+    stamp = leases.guard(connection, lease, events=len(drafts))
+    overtaken = {move.call.id for move in moves if not tool_calls.make(connection, move)}
+    task = task if task.status == TaskStatus.RUNNING else start(connection, task, stamp)
+    told = [draft for draft in drafts if not _tells_of(draft, overtaken)]
+    record(connection, lease, stamp, told)
+    return replace(turn, lease=replace(lease, now=stamp.now), task=task)
+
+
+def finish(connection: Connection, turn: Turn, call: ToolCall, outcome: Outcome) -> None:
+    """Stores the result of a call that ran. Raises `LeaseLost`."""
+    drafts = call_events.result(call, outcome)
+    stamp = leases.guard(connection, turn.lease, events=len(drafts))
+    if not tool_calls.make(connection, Move(call, CallStatus.DONE, outcome)):
+        raise LeaseLost(turn.lease.session_id)  # an earlier try, whose answer the network lost, has written it
+    record(connection, turn.lease, stamp, drafts)
+
+
+def report(connection: Connection, turn: Turn, note: str, fraction: float | None) -> None:
+    """Shows how far the task is."""
+    progress = {"note": note, "fraction": fraction}
+    stamp = leases.guard(connection, turn.lease, events=1)
+    tasks.keep(connection, turn.task, progress=progress)
+    record(connection, turn.lease, stamp, [Draft(event_types.TASK_PROGRESS, progress, turn.task.id)])
+
+
+def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> Turn | None:
+    """What follows when nothing runs any more: the turn to go on with, or None having let go to wait for somebody.
+
+    `missing` are the ids of calls that this worker cannot run.
+    """
+    lease, task = turn.lease, turn.task
+    stamp = leases.guard(connection, lease, events=0)
+    calls = tool_calls.of_step(connection, lease.session_id, _step(task))
+    left = [call for call in calls if call.status != CallStatus.DONE]
+    if not left:
+        return deliver(connection, turn, calls)
+    if any(_can_run(call, stamp.now) and call.id not in missing for call in left):
+        return replace(turn, lease=replace(lease, now=stamp.now))  # somebody has answered meanwhile
+    _wait(connection, turn, left)
+    return None
+
+
+def deliver(connection: Connection, turn: Turn, calls: Sequence[ToolCall]) -> Turn:
+    """All results of the step enter the ledger as one message."""
+    lease, task = turn.lease, turn.task
+    stamp = leases.guard(connection, lease, 0, GUARD_END, messages=1, **NOTHING_USED)
+    message = {"task_id": task.id, "role": "user", "content": tool_calls.results(calls)}
+    ledger.append(connection, lease.workspace_id, lease.session_id, stamp.ledger_seq, stamp.now, [message])
+    kept = tasks.keep(connection, task, open_calls=0, ledger_end=stamp.ledger_seq)
+    if kept is None:
+        raise LeaseLost(task.session_id)
+    return replace(turn, lease=replace(lease, ledger_seq=stamp.ledger_seq, now=stamp.now), task=kept)
+
+
+def _wait(connection: Connection, turn: Turn, left: Sequence[ToolCall]) -> None:
+    reason = _reason(left)
+    told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
+    if reason in {WaitReason.APPROVAL, WaitReason.TOOL_RESULT}:
+        told = turn_events.requires_action(turn.task, [call.id for call in left if _is_for_somebody(call)])
+    pauses.wait(connection, turn, reason, _due(left, turn), told)
+
+
+def _is_for_somebody(call: ToolCall) -> bool:
+    return call.status == CallStatus.ASKED or call_events.is_for_client(call)
+
+
+def _reason(left: Sequence[ToolCall]) -> WaitReason:
+    if any(call.status == CallStatus.ASKED for call in left):
+        return WaitReason.APPROVAL
+    if any(call.status in RUNNABLE for call in left):
+        return WaitReason.WORKER
+    return WaitReason.TOOL_RESULT if any(call.due_at is None for call in left) else WaitReason.TIMER
+
+
+def _due(left: Sequence[ToolCall], turn: Turn) -> datetime | None:
+    """When to look again: at the first due time, or soon where another worker may have what this one lacks."""
+    times = [call.due_at for call in left if call.due_at is not None]
+    if any(call.status in RUNNABLE for call in left):
+        times.append(turn.lease.now + timedelta(seconds=WORKER_PAUSE))
+    return min(times, default=None)
+
+
+def _can_run(call: ToolCall, at: datetime) -> bool:
+    return call.status in RUNNABLE or (call.due_at is not None and call.due_at <= at)
+
+
+def _step(task: Task) -> int:
+    assert task.ledger_end is not None
+    return task.ledger_end
+
+
+def _tells_of(draft: Draft, call_ids: Collection[str]) -> bool:
+    return draft.payload.get("tool_use_id") in call_ids or draft.payload.get("mcp_tool_use_id") in call_ids

@@ -1,0 +1,105 @@
+"""A task in the hands of its owner, and the writes that all verbs of an owner are made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam
+
+from overnight.errors import LeaseLost
+from overnight.expiry import Limits
+from overnight.models import Session, Task
+from overnight.states import TaskStatus, WaitReason
+from overnight.store import calls, leases, tasks
+from overnight.store import events as record_of
+from overnight.store.calls import Call
+from overnight.store.events import Draft
+from overnight.store.leases import GUARDED, Lease, Stamp
+from overnight.store.prepared import Prepared
+
+#: The guard of a turn's end: it also moves the ledger on and adds up what was used.
+ENDING = GUARDED.values(
+    ledger_seq=Session.ledger_seq + bindparam("messages"),
+    **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
+)
+GUARD_END = Prepared(ENDING)
+NOTHING_USED = calls.added(None)
+GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A task in the hands of its owner: `span` is the event of the request under way, if there is one."""
+
+    lease: Lease
+    task: Task
+    span: Draft | None
+    limits: Limits
+
+    @property
+    def is_under_way(self) -> bool:
+        """The ledger ends with what this task said last: its prompt is there, and nobody spoke since."""
+        return self.task.ledger_end is not None and self.task.ledger_end == self.lease.ledger_seq
+
+
+#: After a turn: the next one, begun; the next task, not begun; or None, having let go of the session.
+Following = Turn | Task | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Claude's answer, its content verbatim, and the call that it cost."""
+
+    content: list[dict[str, Any]]
+    stop_reason: str
+    text: str
+    call: Call
+    event_id: str  # of the `agent.message`, known beforehand to those who listened live
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a task waits, for how many seconds, and the error ({type, message, …}) that made it."""
+
+    reason: WaitReason
+    delay: float
+    error: dict[str, Any]
+
+
+def is_due(task: Task, at: datetime) -> bool:
+    """Whether a worker may work on the task now: waiting ones only after their due time."""
+    return task.status != TaskStatus.WAITING or (task.due_at is not None and task.due_at <= at)
+
+
+def end_turn(
+    connection: Connection,
+    turn: Turn,
+    call: Call | None,
+    *,
+    messages: int,
+    events: int,
+    statement: Prepared = GUARD_END,
+    **values: Any,
+) -> Stamp:
+    stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call), **values)
+    if call is not None:
+        calls.record(connection, turn.lease, stamp, turn.task.id, call)
+    return stamp
+
+
+def start(connection: Connection, task: Task, stamp: Stamp) -> Task:
+    """The task as it is when it runs."""
+    started = task.started_at or stamp.now
+    move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], started_at=started)
+    running = {"status": TaskStatus.RUNNING, "wait_reason": None, "due_at": None, "started_at": started}
+    return task.model_copy(update=running)
+
+
+def move(connection: Connection, task: Task, target: TaskStatus, legal: list[TaskStatus], **changes: Any) -> None:
+    if not tasks.move(connection, task.id, target, sources=legal, **changes):
+        raise LeaseLost(task.session_id)
+
+
+def record(connection: Connection, lease: Lease, stamp: Stamp, drafts: Sequence[Draft]) -> None:
+    record_of.append(connection, lease.workspace_id, lease.session_id, stamp.event_seq, stamp.now, drafts)

@@ -118,7 +118,9 @@ def test_no_path_leads_out(use: Using, outside: Path, context: Context, action: 
 
 
 @pytest.mark.parametrize("name", ["glob", "grep"])
-@pytest.mark.parametrize("path", ["..", "../../outside", "/", "/etc", "{outside}", "folder_link", "file_link", "circle"])
+@pytest.mark.parametrize(
+    "path", ["..", "../../outside", "/", "/etc", "{outside}", "folder_link", "file_link", "circle"]
+)
 def test_no_search_begins_outside(use: Using, outside: Path, name: str, path: str) -> None:
     result = use(name, pattern="*" if name == "glob" else "secret", path=path.format(outside=outside))
     assert result.is_error
@@ -206,7 +208,9 @@ def test_an_edit_that_is_not_clear_is_refused(use: Using, context: Context, give
 
 def test_edits(use: Using, context: Context) -> None:
     assert "1 replaced" in use.text("edit", file_path="inside.txt", old_string="two", new_string="2")
-    assert "2 replaced" in use.text("edit", file_path="inside.txt", old_string="e\n", new_string="E\n", replace_all=True)
+    assert "2 replaced" in use.text(
+        "edit", file_path="inside.txt", old_string="e\n", new_string="E\n", replace_all=True
+    )
     assert (context.workspace / "inside.txt").read_text() == "onE\n2\nthreE\n"
 
 
@@ -256,7 +260,9 @@ def test_what_is_no_file_is_refused_at_once(use: Using, context: Context) -> Non
     assert "pipe" not in use.text("grep", pattern=".*")
 
 
-@pytest.mark.parametrize("pattern", ["**/*.py", "a/**/*.py", "a/*/d.py", "**/d.py", "a/**", "a/**/b/**/d.py", "[a]/?/d.py"])
+@pytest.mark.parametrize(
+    "pattern", ["**/*.py", "a/**/*.py", "a/*/d.py", "**/d.py", "a/**", "a/**/b/**/d.py", "[a]/?/d.py"]
+)
 def test_patterns(use: Using, context: Context, pattern: str) -> None:
     (context.workspace / "a/b").mkdir(parents=True)
     (context.workspace / "a/b/d.py").touch()

@@ -58,9 +58,7 @@ def over_http(port: int, *token: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def call(
-    loop: Loop, mcp: McpServers, server: dict[str, Any], name: str, timeout: float = 60, **given: Any
-) -> Result:
+def call(loop: Loop, mcp: McpServers, server: dict[str, Any], name: str, timeout: float = 60, **given: Any) -> Result:
     tools = loop.run(mcp.tools(server))
     return perform(tools[name], given, Context(folder=Path("/nowhere")), loop.loop, Bounds(timeout))
 

@@ -367,7 +367,9 @@ def test_the_context_tells_who_and_where(loop: Loop, tmp_path: Path) -> None:
         (context.workspace / "seen").write_text(asked)
         return f"{context.session_id} {context.task_id} {context.idempotency_key}"
 
-    context = Context("sesn_1", "task_1", "key_1", folder=tmp_path / "a" / "b", report=lambda *told: reported.append(told))
+    context = Context(
+        "sesn_1", "task_1", "key_1", folder=tmp_path / "a" / "b", report=lambda *told: reported.append(told)
+    )
     assert not (tmp_path / "a").exists()
     assert run(loop, look, context, asked="x") == Result("sesn_1 task_1 key_1")
     assert (tmp_path / "a" / "b" / "seen").read_text() == "x"

@@ -73,7 +73,7 @@ def read_wait(given: dict[str, Any], now: datetime) -> datetime:
     if (seconds is None) == (until is None):
         raise BadInput("seconds, until: give exactly one of them")
     due = _after(seconds, now) if until is None else _moment(until, now)
-    if due <= now:
+    if until is not None and due <= now:
         raise BadInput(f"until: {until} is past; it is {now.isoformat(timespec='seconds')} now")
     if due - now > LONGEST_WAIT:
         raise BadInput(f"{'until' if seconds is None else 'seconds'}: at most {LONGEST_WAIT.days} days ahead")
@@ -131,4 +131,6 @@ def _only(given: dict[str, Any], *fields: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

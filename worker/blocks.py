@@ -10,6 +10,18 @@ SERVER_CALLS = {"server_tool_use", "mcp_tool_use"}
 CALLS = {"tool_use", *SERVER_CALLS}
 
 
+def is_plain_text(block: Any) -> bool:
+    """Whether it is a text that says something and nothing else: most blocks are."""
+    return (
+        type(block) is dict
+        and len(block) == 2
+        and block.get("type") == "text"
+        and type(said := block.get("text")) is str
+        and bool(said)
+        and not said.isspace()
+    )
+
+
 def is_results_only(content: list[Block]) -> bool:
     """Whether a user's message only answers calls, so that Claude's turn goes on."""
     return all(block["type"] == "tool_result" for block in content)

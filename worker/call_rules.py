@@ -14,8 +14,13 @@ def check_calls(messages: Sequence[Message]) -> None:
     asked: list[str] = []
     seen: set[str] = set()
     for index, message in enumerate(messages):
-        _check_answers(index, asked, message["content"])
-        asked = [block["id"] for block in message["content"] if block["type"] == "tool_use"]
+        content = message["content"]
+        if message["role"] == "user":
+            if asked or content[0]["type"] != "text" or len(content) > 1:
+                _check_answers(index, asked, content)
+            asked = []
+            continue
+        asked = [block["id"] for block in content if block["type"] == "tool_use"]
         for call in asked:
             if call in seen:
                 raise InvalidHistory(index, Rule.CALL_ID_ONCE, call)

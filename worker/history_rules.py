@@ -5,13 +5,14 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from worker.block_rules import check_block
-from worker.blocks import THINKING
+from worker.blocks import THINKING, is_plain_text
 from worker.call_rules import check_calls, check_server_calls
 from worker.context import Entry
 from worker.history_faults import InvalidHistory, Rule
 from worker.thinking_rules import check_thinking
 
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+ROLES = ("user", "assistant")
 OF_TOOLS = {"tool_use", "tool_result"}
 Message = dict[str, Any]
 
@@ -46,7 +47,7 @@ def _check_roles(messages: Sequence[Message]) -> None:
     if messages[0].get("role") != "user":
         raise InvalidHistory(0, Rule.FIRST_IS_USER, f"it is {messages[0].get('role')!r}")
     for index, message in enumerate(messages):
-        if message.get("role") != ("user", "assistant")[index % 2]:
+        if message.get("role") != ROLES[index % 2]:
             raise InvalidHistory(index, Rule.ROLES_ALTERNATE, f"it is {message.get('role')!r}")
 
 
@@ -55,7 +56,8 @@ def _check_content(index: int, message: Message) -> None:
     if not content or not isinstance(content, list):
         raise InvalidHistory(index, Rule.CONTENT_NOT_EMPTY, "give a list of blocks")
     for place, block in enumerate(content):
-        check_block(index, place, block, message["role"])
+        if not is_plain_text(block):
+            check_block(index, place, block, message["role"])
 
 
 def _check_ends(messages: Sequence[Message], paused: bool) -> None:
@@ -76,5 +78,6 @@ def _check_tools(messages: Sequence[Message], tools: Collection[str]) -> None:
     if tools:
         return
     for index, message in enumerate(messages):
-        if any(block["type"] in OF_TOOLS for block in message["content"]):
-            raise InvalidHistory(index, Rule.TOOLS_DEFINED)
+        for block in message["content"]:
+            if block["type"] in OF_TOOLS:
+                raise InvalidHistory(index, Rule.TOOLS_DEFINED)

@@ -13,11 +13,13 @@ Message = dict[str, Any]
 def check_thinking(messages: Sequence[Message], history: Sequence[Entry], cut: int) -> None:
     """Raises `InvalidHistory` for thinking that was altered or moved, or that a call of this turn still needs."""
     said = (block for entry in history if entry.role == "assistant" for block in _thinking(entry.content))
-    for index, message in enumerate(messages):
-        for block in _thinking(message["content"]):
-            if block not in said:  # the rest of what was said: order counts
-                raise InvalidHistory(index, Rule.THINKING_UNTOUCHED)
-    sent = [block for message in messages for block in _thinking(message["content"])]
+    sent = []
+    for index in range(1, len(messages), 2):
+        for block in messages[index]["content"]:
+            if block["type"] in THINKING:
+                if block not in said:  # the rest of what was said: order counts
+                    raise InvalidHistory(index, Rule.THINKING_UNTOUCHED)
+                sent.append(block)
     for block in _needed(messages, history, cut):
         if block not in sent:
             raise InvalidHistory(len(messages) - 1, Rule.THINKING_KEPT)

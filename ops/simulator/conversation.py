@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 Message = dict[str, Any]
 Block = dict[str, Any]
 
+SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+# How the id of a call begins at which a turn was paused. A client may join the replies of a paused turn into one
+# message; these ids tell how many they were.
+PAUSED = "srvtoolu_simpause"
+
 
 class Turn(NamedTuple):
     """The last words of the user, and how many times Claude has already answered since."""
@@ -31,10 +36,29 @@ def current_turn(messages: list[Message]) -> Turn:
     step = 0
     for message in reversed(messages):
         if message["role"] == "assistant":
-            step += 1
+            step += _replies_in(blocks(message["content"]))
         elif message["role"] == "user" and (text := text_of(message)):
             return Turn(text, step)
     return Turn("", step)
+
+
+def _replies_in(content: list[Block]) -> int:
+    pauses = [block.get("id", "").startswith(PAUSED) for block in content]
+    return sum(pauses) + (not pauses[-1])
+
+
+def open_server_calls(messages: list[Message]) -> list[Block]:
+    """The calls of Claude's own tools in the turn under way that have no result yet."""
+    found: dict[str, Block] = {}
+    for message in messages:
+        if message["role"] == "user" and text_of(message):
+            found.clear()
+        for block in blocks(message["content"]):
+            if block["type"] in SERVER_CALLS:
+                found[block["id"]] = block
+            elif block["type"].endswith("_tool_result"):
+                found.pop(block.get("tool_use_id", ""), None)
+    return list(found.values())
 
 
 def tool_results(messages: list[Message]) -> list[str]:

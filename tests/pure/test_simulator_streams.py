@@ -19,7 +19,12 @@ from tests.pure.recordings import DATA, names, streams
 
 Event = tuple[str, dict[str, Any]]
 
-REQUEST = {"model": "claude-opus-5-5", "max_tokens": 4096, "messages": [{"role": "user", "content": "Two names?"}]}
+REQUEST = {
+    "model": "claude-opus-5-5",
+    "max_tokens": 4096,
+    "messages": [{"role": "user", "content": "Two names?"}],
+    "tools": [{"name": "get_weather"}, {"name": "get_time"}],
+}
 TOOLS = (
     (
         {"type": "tool_use", "name": "get_weather", "input": {"location": "San Francisco"}},
@@ -32,6 +37,10 @@ TOOL_USE = "llm-anthropic/test_tools.0.sse"
 TOOL_USE_WITH_INPUT = "openllmetry/test_anthropic_tools_streaming_legacy.0.sse"
 THINKING = "openllmetry/test_anthropic_thinking_streaming_with_events_with_content.0.sse"
 REFUSAL = "llm-anthropic/refusal_2026-09-02.sse"
+SEARCH = "anthropic-sdk-python/server_tool_use_response.txt"
+PAUSED = "pydantic-ai/test_pause_turn_web_search_streaming_vcr.0.sse"
+RESUMED = "pydantic-ai/test_pause_turn_web_search_streaming_vcr.1.sse"
+CUT_CALL = "anthropic-sdk-python/incomplete_partial_json_response.txt"
 
 
 def events(stream: str) -> list[Event]:
@@ -123,6 +132,61 @@ def test_a_refusal_has_no_field_more_than_the_recorded_one() -> None:
 )
 def test_events_come_in_the_recorded_order(wanted: Directives, recording: str) -> None:
     assert order(simulated(wanted)) == order(recorded(recording))
+
+
+def call_kinds(stream: list[Event]) -> list[str]:
+    """Kinds of events that tell of Claude's own calls and their results, and how each ended."""
+    ours = {
+        data["index"]
+        for name, data in stream
+        if name == "content_block_start" and data["content_block"]["type"].startswith(("server_", "web_"))
+    }
+    return [kind(event) for event in stream if event[1].get("index") in ours]
+
+
+def test_a_search_with_its_result_looks_as_recorded() -> None:
+    ours, theirs = (order_of(stream) for stream in (simulated(Directives(server_tool="web_search")), recorded(SEARCH)))
+    assert ours == theirs
+    results = [started(stream, "web_search_tool_result") for stream in (simulated(SEARCHES), recorded(RESUMED))]
+    assert fields(without_lists(results[0]), "") == fields(without_lists(results[1]), "")
+    pages = [result["content"][0] for result in results]
+    assert pages[0].keys() == pages[1].keys()
+
+
+SEARCHES = Directives(server_tool="web_search")
+
+
+def order_of(stream: list[Event]) -> list[str]:
+    return [name for name, _ in groupby(call_kinds(stream))]
+
+
+def started(stream: list[Event], wanted: str) -> dict[str, Any]:
+    return next(data["content_block"] for _, data in stream if data.get("content_block", {}).get("type") == wanted)
+
+
+def without_lists(block: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in block.items() if not isinstance(value, list)}
+
+
+def test_a_paused_turn_ends_as_recorded() -> None:
+    for stream in (simulated(Directives(pause=1)), recorded(PAUSED)):
+        assert order(stream)[-5:] == [
+            "content_block_start(server_tool_use)",
+            "content_block_delta(input_json_delta)",
+            "content_block_stop",
+            "message_delta",
+            "message_stop",
+        ]
+        assert stream[-2][1]["delta"]["stop_reason"] == "pause_turn"
+
+
+def test_a_call_that_is_cut_is_never_closed_as_recorded() -> None:
+    for stream in (
+        simulated(Directives(tool="get_weather", input='{"city": "Paris"}', cut_call=True)),
+        recorded(CUT_CALL),
+    ):
+        assert order(stream)[-3:] == ["content_block_delta(input_json_delta)", "message_delta", "message_stop"]
+        assert stream[-2][1]["delta"]["stop_reason"] == "max_tokens"
 
 
 def test_the_first_piece_of_a_tool_input_is_empty_as_recorded() -> None:

@@ -31,12 +31,15 @@ def check(
     `history` and `cut` that the messages were chosen from, thinking is compared with what was said.
     """
     _check_roles(messages)
-    for index, message in enumerate(messages):
-        _check_content(index, message)
-    check_calls(messages)
-    check_server_calls(messages)
-    _check_ends(messages, paused)
-    _check_tools(messages, tools)
+    _check_tool_names(tools)
+    only_text = [_check_content(index, message) for index, message in enumerate(messages)]
+    if not all(only_text):
+        check_calls(messages)
+        check_server_calls(messages)
+        _check_ends(messages, paused)
+        _check_tools_defined(messages, tools)
+    if messages[-1]["role"] == "assistant" and not paused:
+        raise InvalidHistory(len(messages) - 1, Rule.LAST_IS_USER)
     if history is not None:
         check_thinking(messages, history, cut)
 
@@ -51,30 +54,34 @@ def _check_roles(messages: Sequence[Message]) -> None:
             raise InvalidHistory(index, Rule.ROLES_ALTERNATE, f"it is {message.get('role')!r}")
 
 
-def _check_content(index: int, message: Message) -> None:
+def _check_content(index: int, message: Message) -> bool:
+    """Gives whether it is one text and nothing else, as most are; then the rules of calls have nothing to say."""
     content = message.get("content")
     if not content or not isinstance(content, list):
         raise InvalidHistory(index, Rule.CONTENT_NOT_EMPTY, "give a list of blocks")
+    if len(content) == 1 and is_plain_text(content[0]):
+        return True
     for place, block in enumerate(content):
-        if not is_plain_text(block):
-            check_block(index, place, block, message["role"])
+        check_block(index, place, block, message["role"])
+    return False
 
 
 def _check_ends(messages: Sequence[Message], paused: bool) -> None:
-    """A reply ends with what was said or called; only one that Claude paused goes back last, and as it stands."""
-    if messages[-1]["role"] == "assistant" and not paused:
-        raise InvalidHistory(len(messages) - 1, Rule.LAST_IS_USER)
+    """A reply ends with what was said or called; only one that Claude paused goes back as it stands."""
     for index in range(1, len(messages) - paused, 2):
         if messages[index]["content"][-1]["type"] in THINKING:
             raise InvalidHistory(index, Rule.THINKING_NOT_LAST)
 
 
-def _check_tools(messages: Sequence[Message], tools: Collection[str]) -> None:
+def _check_tool_names(tools: Collection[str]) -> None:
     for name in tools:
         if not TOOL_NAME.fullmatch(name):
             raise InvalidHistory(0, Rule.TOOL_NAME, f"tool {name!r}")
     if len(set(tools)) < len(tools):
         raise InvalidHistory(0, Rule.TOOL_NAME, f"twice: {max(tools, key=list(tools).count)!r}")
+
+
+def _check_tools_defined(messages: Sequence[Message], tools: Collection[str]) -> None:
     if tools:
         return
     for index, message in enumerate(messages):

@@ -39,11 +39,12 @@ def pausing_call(wanted: Directives) -> Block:
 def server_result(asked: Block) -> Block:
     """What Claude's side answers to one of its own calls."""
     if asked["type"] == "mcp_tool_use":
-        said = [{"type": "text", "text": "simulated"}]
-        return {"type": "mcp_tool_result", "tool_use_id": asked["id"], "is_error": False, "content": said}
+        words = [{"type": "text", "text": "simulated"}]
+        return {"type": "mcp_tool_result", "tool_use_id": asked["id"], "is_error": False, "content": words}
     kind = f"{asked['name']}_tool_result"
     failed = {"type": f"{kind}_error", "error_code": "unavailable"}
-    return {"type": kind, "tool_use_id": asked["id"], "content": [FOUND] if asked["name"] == "web_search" else failed}
+    said = [FOUND] if asked["name"] == "web_search" else failed
+    return {"type": kind, "tool_use_id": asked["id"], "content": said, "caller": {"type": "direct"}}
 
 
 def directed_calls(request: dict[str, Any], wanted: Directives, step: int) -> list[Block]:
@@ -62,7 +63,7 @@ def directed_calls(request: dict[str, Any], wanted: Directives, step: int) -> li
 def _spoilt(text: str, wanted: Directives) -> Block:
     if wanted.cut_call:
         return {"json": text[: max(1, len(text) // 2)], "cut": True}
-    return {"json": text[:-1] + ',"' if text.endswith("}") else text + "{"} if wanted.broken_json else {}
+    return {"json": text.removesuffix("}") + ", broken}"} if wanted.broken_json else {}
 
 
 def fill(text: str, step: int, number: int) -> str:

@@ -24,6 +24,11 @@ def blocks(content: str | list[Block]) -> list[Block]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
+def is_one_text(content: str | list[Block]) -> bool:
+    """Whether it is text and nothing else, as most messages are."""
+    return isinstance(content, str) or (len(content) == 1 and content[0]["type"] == "text")
+
+
 def text_of(message: Message) -> str:
     content = message["content"]
     if isinstance(content, str):
@@ -50,9 +55,9 @@ def _replies_in(content: list[Block]) -> int:
 def open_server_calls(messages: list[Message]) -> list[Block]:
     """The calls of Claude's own tools in the turn under way that have no result yet."""
     found: dict[str, Block] = {}
-    for message in messages:
-        if message["role"] == "user" and text_of(message):
-            found.clear()
+    places = reversed(range(len(messages)))
+    began = next((n for n in places if messages[n]["role"] == "user" and text_of(messages[n])), 0)
+    for message in messages[began:]:
         for block in blocks(message["content"]):
             if block["type"] in SERVER_CALLS:
                 found[block["id"]] = block

@@ -1,6 +1,7 @@
 """What to say: a reply as content blocks and a stop reason, from the conversation and the directives."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ops.simulator.calls import (
@@ -105,8 +106,8 @@ def _answer(request: dict[str, Any]) -> str:
     messages = request["messages"]
     if results := tool_results(messages):
         return f"{NOTICE} The tools said: {' | '.join(results)[:400]}"
-    spoken = [text for message in messages if message["role"] == "user" and (text := text_of(message))]
-    prompts = [parse(text)[0] for text in spoken[-PROMPTS_A_PLAN_SPANS:]] or [""]
+    spoken = (text for message in reversed(messages) if message["role"] == "user" and (text := text_of(message)))
+    prompts = [parse(text)[0] for text in islice(spoken, PROMPTS_A_PLAN_SPANS)][::-1] or [""]
     return plan_for(prompts) or f'{NOTICE} You wrote: "{_quotable(prompts[-1])}" {_length(messages)}'
 
 

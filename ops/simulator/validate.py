@@ -3,7 +3,7 @@
 from typing import Any
 
 from ops.simulator.blocks import TOOL_NAME, check_blocks
-from ops.simulator.conversation import SERVER_CALLS, Message, blocks
+from ops.simulator.conversation import SERVER_CALLS, Message, blocks, is_one_text
 from ops.simulator.errors import Refused
 from ops.simulator.models import find_model
 from ops.simulator.pairs import THINKING, check_pairs
@@ -58,8 +58,7 @@ def check(request: Any, *, counting: bool = False) -> None:
     _check_tools(request.get("tools") or [])
     if system := request.get("system"):
         check_blocks(blocks(system), "system")
-    _check_messages(request["messages"])
-    _check_tools_defined(request)
+    _check_messages(request["messages"], request.get("tools") or [])
 
 
 def check_window(model_id: str, tokens: int) -> None:
@@ -92,7 +91,7 @@ def _check_tools(tools: list[dict[str, Any]]) -> None:
         raise invalid("tools: Tool names must be unique.")
 
 
-def _check_messages(messages: list[Message]) -> None:
+def _check_messages(messages: list[Message], tools: list[dict[str, Any]]) -> None:
     if not messages:
         raise invalid("messages: at least one message is required")
     for n, message in enumerate(messages):
@@ -100,8 +99,10 @@ def _check_messages(messages: list[Message]) -> None:
     if messages[0]["role"] != "user":
         raise invalid('messages: first message must use the "user" role')
     _check_system_places(messages)
-    check_pairs(messages)
-    _check_last_blocks(messages)
+    if not all(is_one_text(message["content"]) for message in messages):
+        check_pairs(messages)
+        _check_last_blocks(messages)
+        _check_tools_defined(messages, tools)
     # A turn paused among Claude's own tools is sent back as it stands; anything else would be prefill.
     if messages[-1]["role"] == "assistant" and not _may_go_on(blocks(messages[-1]["content"])[-1]["type"]):
         raise invalid(
@@ -120,9 +121,9 @@ def _check_last_blocks(messages: list[Message]) -> None:
             raise invalid(f"messages.{n}: The final block in an assistant message cannot be `thinking`.")
 
 
-def _check_tools_defined(request: dict[str, Any]) -> None:
-    kinds = {block["type"] for message in request["messages"] for block in blocks(message["content"])}
-    if not kinds.isdisjoint({"tool_use", "tool_result"}) and not request.get("tools"):
+def _check_tools_defined(messages: list[Message], tools: list[dict[str, Any]]) -> None:
+    kinds = {block["type"] for message in messages for block in blocks(message["content"])}
+    if not kinds.isdisjoint({"tool_use", "tool_result"}) and not tools:
         raise invalid("Requests which include `tool_use` or `tool_result` blocks must define tools.")
 
 

@@ -169,7 +169,7 @@ def without_lists(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_paused_turn_ends_as_recorded() -> None:
-    for stream in (simulated(Directives(pause=1)), recorded(PAUSED)):
+    for stream in (simulated(Directives(pause=1, reply="Wait.")), recorded(PAUSED)):
         assert order(stream)[-5:] == [
             "content_block_start(server_tool_use)",
             "content_block_delta(input_json_delta)",

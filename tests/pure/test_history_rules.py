@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from tests.pure.histories import TOOLS, Case, cases
 from worker import context
+from worker.asking import judge_request
 from worker.blocks import THINKING
+from worker.claude import Request
+from worker.failures import Remedy
 from worker.history_faults import InvalidHistory, Rule
 from worker.history_rules import check
 
@@ -326,6 +329,16 @@ def test_calls_without_tools_are_refused(case: Case) -> None:
     with pytest.raises(InvalidHistory) as caught:
         check(messages, paused=case.paused)
     assert caught.value.rule is Rule.TOOLS_DEFINED
+
+
+def test_a_request_that_breaks_a_rule_fails_before_it_is_sent() -> None:
+    said = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+    assert judge_request(Request("claude-opus-5-5", 9, None, said)) is None
+    failure = judge_request(Request("claude-opus-5-5", 9, None, [*said, *said]))
+    assert failure is not None
+    assert failure.remedy is Remedy.FAIL
+    message = "messages.1: roles are user and assistant in turn (it is 'user')"
+    assert failure.error == {"type": "invalid_history", "message": message}
 
 
 def test_no_message_at_all_is_refused() -> None:

@@ -13,8 +13,10 @@ from worker import claude
 from worker.accumulate import Accumulator
 from worker.claude import Request
 from worker.decide import judge_message
-from worker.failures import Failure, classify
+from worker.failures import Failure, Remedy, classify
 from worker.held import Held
+from worker.history_faults import InvalidHistory
+from worker.history_rules import check
 from worker.process import Process
 from worker.words import Words
 
@@ -32,9 +34,12 @@ class Heard:
 
 def ask(process: Process, held: Held, request: Request, *, purpose: str = "step", words: Words | None = None) -> Heard:
     """Blocks this thread, and only this, until Claude has answered, failed, or the session is halted."""
+    if (failure := judge_request(request)) is not None:
+        log.error("request_is_invalid", session=held.lease.session_id, error=failure.error["message"])
+        return Heard(None, failure, None)
     began = time.monotonic()
     heard = Accumulator()
-    message, failure = None, None
+    message = None
     call = process.submit(_listen(process, request, heard, words))
     with held.calling(call):
         try:
@@ -47,6 +52,15 @@ def ask(process: Process, held: Held, request: Request, *, purpose: str = "step"
     kept = message is not None and failure is None
     cost = _cost(request, heard, purpose, "kept" if kept else "discarded", time.monotonic() - began)
     return Heard(message if kept else None, failure, cost)
+
+
+def judge_request(request: Request) -> Failure | None:
+    """The failure that sending this would be, told before it costs a request: which message breaks which rule."""
+    try:
+        check(request.messages)
+    except InvalidHistory as invalid:
+        return Failure(Remedy.FAIL, {"type": "invalid_history", "message": str(invalid)})
+    return None
 
 
 async def _listen(process: Process, request: Request, heard: Accumulator, words: Words | None) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What is sent to Claude, chosen from the ledger. Pure: the ledger itself is never rewritten."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-Block = dict[str, Any]
-THINKING = {"thinking", "redacted_thinking"}
+from worker.blocks import THINKING, Block, follow, is_results_only
+
+GONE = {"type": "text", "text": "(What was said and done here earlier is no longer shown.)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,43 +18,119 @@ class Entry:
     role: str
     content: list[Block]
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has results of calls of the message before."""
+        return any(block["type"] == "tool_result" for block in self.content)
 
-def messages(history: Iterable[Entry], prompt: list[Block], cut: int) -> list[dict[str, Any]]:
-    """The request's messages: the history, then the prompt.
+
+def messages(
+    history: Sequence[Entry], prompt: list[Block], cut: int, *, opening: Sequence[Block] = ()
+) -> list[dict[str, Any]]:
+    """The request's messages: the history, then the prompt; without a prompt the turn under way goes on.
 
     Thinking is bound to what preceded it: of replies up to `cut`, whose beginning is no longer sent, it is left out.
+    `opening` is what the turn under way began with, sent again when the history begins within that turn.
     """
+    spoken = [block for block in prompt if not _is_blank(block)]
+    left_out = _never_answered(history, ended=bool(spoken))
     sent: list[dict[str, Any]] = []
-    for entry in history:
-        _add(sent, entry.role, [block for block in entry.content if _is_sent(block, entry, cut)])
-    _add(sent, "user", [block for block in prompt if not _is_blank(block)])
+    for entry in _with_a_beginning(history, () if spoken else opening):
+        _add(sent, entry.role, [block for block in entry.content if _is_sent(block, entry, cut, left_out)])
+    _add(sent, "user", spoken)
     return sent
 
 
-def shorter(history: Sequence[Entry]) -> int | None:
-    """After which message to begin so that half of the history is no longer sent; None when there is none."""
+def shorter(history: Sequence[Entry], *, under_way: bool | None = None) -> int | None:
+    """After which message to begin so that half of the history is no longer sent, or less where more cannot go.
+
+    None when nothing can. Of a turn that is `under_way`, its prompt being in the history, the last step stays. When
+    that is not said, a history that results end is taken for one.
+    """
+    if under_way is None:
+        under_way = bool(history) and history[-1].role == "user"
     sizes = [len(json.dumps(entry.content)) for entry in history]
-    half, dropped = sum(sizes) / 2, 0
-    for entry, following, size in zip(history, [*history, None][1:], sizes, strict=True):
+    seams = set(_seams(history, under_way))
+    half, dropped, best = sum(sizes) / 2, 0, None
+    for entry, size in zip(history, sizes, strict=True):
         dropped += size
-        if dropped >= half and (following is None or following.role == "user"):
-            return entry.seq
-    return None
+        if entry.seq in seams:
+            best = entry.seq
+            if dropped >= half:
+                break
+    return best
+
+
+def _seams(history: Sequence[Entry], under_way: bool) -> Iterator[int]:
+    """After which messages the history may begin: before a prompt or, in a turn under way, between two of its steps."""
+    turn = max((at for at, entry in enumerate(history) if _is_prompt(entry)), default=-1) if under_way else len(history)
+    open_calls: dict[str, int] = {}
+    for at, (entry, following) in enumerate(zip(history, [*history, None][1:], strict=True)):
+        follow(entry.content, open_calls)
+        if following is None:
+            if not under_way:
+                yield entry.seq
+        elif _is_prompt(following) or (
+            at > turn and entry.answers and not open_calls and following.role == "assistant"
+        ):
+            yield entry.seq
+
+
+def _is_prompt(entry: Entry) -> bool:
+    return entry.role == "user" and not entry.answers
+
+
+def _with_a_beginning(history: Sequence[Entry], opening: Sequence[Block]) -> Sequence[Entry]:
+    """The history from words of the user on: a result whose call is no longer sent stays behind."""
+    if not history or _is_prompt(history[0]):
+        return history
+    first = replace(history[0], content=[block for block in history[0].content if block["type"] != "tool_result"])
+    rest = [first, *history[1:]] if first.content else history[1:]
+    if not rest or rest[0].role == "user":
+        return rest
+    began = [] if any(entry.role == "user" and not is_results_only(entry.content) for entry in rest) else opening
+    return [Entry(0, "user", [*began, GONE]), *rest]
+
+
+def _never_answered(history: Sequence[Entry], *, ended: bool) -> set[str]:
+    """The calls of Claude's own tools that a turn which has ended left open: it was stopped, and they never will be."""
+    found: set[str] = set()
+    open_calls: dict[str, int] = {}
+    for entry in history:
+        if entry.role == "assistant":
+            follow(entry.content, open_calls)
+        elif open_calls and not is_results_only(entry.content):
+            found.update(open_calls)
+            open_calls.clear()
+    return found.union(open_calls) if ended else found
 
 
 def _add(sent: list[dict[str, Any]], role: str, content: list[Block]) -> None:
     if not content:
         return
+    if role == "user":
+        _close_reply(sent)
     if sent and sent[-1]["role"] == role:
         sent[-1] = {"role": role, "content": [*sent[-1]["content"], *content]}
     else:
         sent.append({"role": role, "content": content})
 
 
-def _is_sent(block: Block, entry: Entry, cut: int) -> bool:
+def _close_reply(sent: list[dict[str, Any]]) -> None:
+    """A reply that ends with thinking was cut off there; Claude takes it only without."""
+    if not sent or sent[-1]["role"] != "assistant" or sent[-1]["content"][-1]["type"] not in THINKING:
+        return
+    last = max((at for at, block in enumerate(sent[-1]["content"]) if block["type"] not in THINKING), default=-1)
+    if last < 0:
+        sent.pop()
+    else:
+        sent[-1] = {"role": "assistant", "content": sent[-1]["content"][: last + 1]}
+
+
+def _is_sent(block: Block, entry: Entry, cut: int, left_out: set[str]) -> bool:
     if entry.role == "assistant" and block["type"] in THINKING:
-        return entry.seq > cut and any(other["type"] not in THINKING for other in entry.content)
-    return not _is_blank(block)
+        return entry.seq > cut and bool(block.get("signature") or block.get("data"))
+    return not _is_blank(block) and block.get("id") not in left_out
 
 
 def _is_blank(block: Block) -> bool:

@@ -1,5 +1,6 @@
 """Checking content blocks as Claude does: known types, their fields and no others, text that says something."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,11 @@ UNCHECKED = frozenset(
         "fallback",
         "tool_addition",
         "tool_removal",
+        "tool_reference",
     }
 )
+PARTS = frozenset({"text", "image", "document", "search_result", "tool_reference"})
+TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 STRINGS = frozenset({"text", "thinking", "signature", "id", "name", "tool_use_id"})
 
 
@@ -74,15 +78,39 @@ def _check_block(block: Block, place: str) -> None:
 def _check_tool_use(block: Block, place: str) -> None:
     if not isinstance(block["input"], dict):
         raise Refused(400, f"{place}.tool_use.input: Input should be an object")
+    if not TOOL_NAME.fullmatch(block["name"]):
+        raise Refused(400, f"{place}.tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
 
 
 def _check_tool_result(block: Block, place: str) -> None:
-    if isinstance(content := block.get("content"), list):
-        check_blocks(content, f"{place}.tool_result.content")
+    content, place = block.get("content"), f"{place}.tool_result"
+    if not isinstance(content, str | list | None):
+        raise Refused(400, f"{place}.content: Input should be a valid string or list")
+    if not isinstance(is_error := block.get("is_error", False), bool):
+        raise Refused(400, f"{place}.is_error: Input should be a valid boolean")
+    if is_error and not content:
+        raise Refused(400, f"{place}: content cannot be empty if `is_error` is true")
+    if isinstance(content, list):
+        _check_parts(content, place, is_error)
+
+
+def _check_parts(content: list[Any], place: str, is_error: bool) -> None:
+    for n, part in enumerate(content):
+        if not isinstance(part, dict) or (kind := part.get("type")) not in PARTS:
+            expected = ", ".join(f"'{name}'" for name in sorted(PARTS))
+            found = part.get("type") if isinstance(part, dict) else None
+            raise Refused(
+                400,
+                f"{place}.content.{n}: Input tag '{found}' found using 'type' does not match any of the expected "
+                f"tags: {expected}",
+            )
+        if is_error and kind != "text":
+            raise Refused(400, f"{place}: all content must be type `text` if `is_error` is true")
+    check_blocks(content, f"{place}.content")
 
 
 def _check_thinking(block: Block, place: str) -> None:
-    if not is_intact(block["thinking"], block["signature"]):
+    if not block["signature"] or not is_intact(block["thinking"], block["signature"]):
         raise Refused(
             400,
             f"{place}: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. "

@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 Message = dict[str, Any]
 Block = dict[str, Any]
 
+SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+# How the id of a call begins at which a turn was paused. A client may join the replies of a paused turn into one
+# message; these ids tell how many they were.
+PAUSED = "srvtoolu_simpause"
+
 
 class Turn(NamedTuple):
     """The last words of the user, and how many times Claude has already answered since."""
@@ -17,6 +22,11 @@ class Turn(NamedTuple):
 def blocks(content: str | list[Block]) -> list[Block]:
     """Content as blocks; a plain string is one text block."""
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def is_one_text(content: str | list[Block]) -> bool:
+    """Whether it is text and nothing else, as most messages are."""
+    return isinstance(content, str) or (len(content) == 1 and content[0]["type"] == "text")
 
 
 def text_of(message: Message) -> str:
@@ -31,10 +41,29 @@ def current_turn(messages: list[Message]) -> Turn:
     step = 0
     for message in reversed(messages):
         if message["role"] == "assistant":
-            step += 1
+            step += _replies_in(blocks(message["content"]))
         elif message["role"] == "user" and (text := text_of(message)):
             return Turn(text, step)
     return Turn("", step)
+
+
+def _replies_in(content: list[Block]) -> int:
+    pauses = [block.get("id", "").startswith(PAUSED) for block in content]
+    return sum(pauses) + (not pauses[-1])
+
+
+def open_server_calls(messages: list[Message]) -> list[Block]:
+    """The calls of Claude's own tools in the turn under way that have no result yet."""
+    found: dict[str, Block] = {}
+    places = reversed(range(len(messages)))
+    began = next((n for n in places if messages[n]["role"] == "user" and text_of(messages[n])), 0)
+    for message in messages[began:]:
+        for block in blocks(message["content"]):
+            if block["type"] in SERVER_CALLS:
+                found[block["id"]] = block
+            elif block["type"].endswith("_tool_result"):
+                found.pop(block.get("tool_use_id", ""), None)
+    return list(found.values())
 
 
 def tool_results(messages: list[Message]) -> list[str]:

@@ -1,4 +1,21 @@
-"""`[[sim key=value …]]` in a prompt: what a test asks the simulator to do with this very request."""
+"""`[[sim key=value …]]` in a prompt: what a test asks the simulator to do with this very request.
+
+The fields of `Directives` are the whole list. Loops of tools (`{step}` and `{call}` count from 1):
+
+    [[sim tool=read input="{\\"path\\": \\"{step}.txt\\"}" loop=10]]   ten steps, then a text with the last result
+    [[sim tool=read,write calls=2 reply="They said: {results}"]]   four calls in one step, then this text
+    [[sim tool=read runaway]]                                      always another call
+    [[sim tool=gone hallucinate]]                                  a tool that the request does not have
+    [[sim tool=read loop=3 at=2 cut_call]]                         `max_tokens` within the second call; or broken_json
+    [[sim server_tool=web_search]]   [[sim pause=2 tool=read]]     Claude's own tools; a turn that is paused twice
+    [[sim script="[[{…}, {…}], [{…}]]"]]                           the blocks of each reply of the turn:
+        {"type": "text", "text"}, {"type": "thinking", "thinking"}, {"type": "stop", "stop_reason"},
+        {"type": "tool_use" | "server_tool_use" | "mcp_tool_use", "name", "input"?}. Claude's own calls are answered
+        at once; beside a call of the client's, or last before a stop with `pause_turn`, in the next reply.
+
+Without directives a prompt that mentions tools by name has them called one after the other, with input made up from the
+schema and the prompt's quoted words and numbers.
+"""
 
 import json
 import re
@@ -21,8 +38,17 @@ class Directives:
     latency: float | None = None  # seconds until the last delta, or until the error
     deltas: int | None = None  # in how many pieces the text comes
     thinking: bool = False  # a signed thinking block first
-    tool: str | None = None  # call this tool, then answer when its result is there
-    input: str = "{}"  # the tool's input, as the JSON text that is streamed (it may be broken)
+    tool: str | None = None  # call this tool (or these: a,b), then answer when the results are there
+    input: str = "{}"  # the tool's input, as the JSON text that is streamed; {step} and {call} are filled in
+    calls: int = 1  # call each tool so many times in one step
+    loop: int = 1  # so many steps of calls before the answer
+    runaway: bool = False  # another call after every result, for ever
+    hallucinate: bool = False  # call the tool even when the request does not have it
+    at: int = 1  # in which step of calls the last call is spoilt in one of the next two ways
+    cut_call: bool = False  # `max_tokens` inside the call's input
+    broken_json: bool = False  # an input that cannot be parsed
+    server_tool: str | None = None  # use this tool of Claude's own, with its result in the reply
+    pause: int = 0  # pause the turn so many times (`stop_reason=pause_turn` is once)
     script: tuple[tuple[dict[str, Any], ...], ...] = ()  # the blocks of each reply of this turn
     stop_reason: str | None = None
     # Faults: of several brackets with one, each request gets the first that still holds.
@@ -39,6 +65,15 @@ class Directives:
     window_exceeded: bool = False
     hang: bool = False  # begin, then only ping
     silent: bool = False  # never answer at all
+
+    @property
+    def pauses(self) -> int:
+        return self.pause or (self.stop_reason == "pause_turn")
+
+    @property
+    def says_what(self) -> bool:
+        """Whether it tells what to say, so that nothing is left to what a prompt mentions."""
+        return self.reply is not None or bool(self.tool or self.server_tool or self.script or self.pauses)
 
 
 FAULTS = frozenset(
@@ -90,21 +125,34 @@ def error_status(value: object) -> int:
     return count(value)
 
 
+def server_tool_name(value: object) -> str:
+    if value not in SERVER_TOOLS:
+        raise ValueError
+    return text(value)
+
+
 def script(value: object) -> tuple[tuple[dict[str, Any], ...], ...]:
-    """A list of replies, each a list of text, thinking and tool_use blocks."""
+    """A list of replies, each a list of text, thinking, call and stop blocks."""
     replies: Any = json.loads(value) if isinstance(value, str) else value
-    needs = {"text": "text", "thinking": "thinking", "tool_use": "name"}
+    needs = {"text": "text", "thinking": "thinking", "stop": "stop_reason"}
+    needs |= dict.fromkeys(("tool_use", "server_tool_use", "mcp_tool_use"), "name")
     if not all(isinstance(block[needs[block["type"]]], str) for reply in replies for block in reply):
         raise ValueError
     return tuple(map(tuple, replies))
 
 
+SERVER_TOOLS = ("web_search", "web_fetch", "code_execution", "bash_code_execution", "text_editor_code_execution")
+FLAGS = (
+    *("thinking", "runaway", "hallucinate", "cut_call", "broken_json"),
+    *("refusal", "window_exceeded", "hang", "silent"),
+)
 TEXTS = ("reply", "tool", "input", "stop_reason", "message", "error_code", "error_in_stream")
 KINDS: dict[str, Callable[[object], Any]] = {
     **dict.fromkeys(TEXTS, text),
-    **dict.fromkeys(("thinking", "refusal", "window_exceeded", "hang", "silent"), flag),
+    **dict.fromkeys(FLAGS, flag),
     **dict.fromkeys(("latency", "retry_after"), number),
-    **dict.fromkeys(("deltas", "too_long", "cut", "reset", "after", "times"), count),
+    **dict.fromkeys(("deltas", "calls", "loop", "at", "pause", "too_long", "cut", "reset", "after", "times"), count),
+    "server_tool": server_tool_name,
     "status": error_status,
     "script": script,
 }

@@ -13,7 +13,7 @@ from ops.simulator.exchange import Exchange
 from ops.simulator.faults import Faults
 from ops.simulator.playback import Performance
 from ops.simulator.ratelimits import RateLimits
-from ops.simulator.record import Record
+from ops.simulator.record import Entry, Record
 from ops.simulator.replies import Reply, compose
 from ops.simulator.shapes import Envelope, message
 from ops.simulator.stream import frames
@@ -61,7 +61,7 @@ class Messages:
                 outcome, error = "invalid", invalid.message
                 await self._refuse(exchange, invalid)
             else:
-                outcome = await self._answer(exchange, request, key, prompt)
+                outcome = await self._answer(exchange, request, key, prompt, entry)
         except Refused as refused:
             outcome, error = f"http_{refused.status}", refused.message
             await self._refuse(exchange, refused)
@@ -70,12 +70,13 @@ class Messages:
         finally:
             self.record.answered(entry, outcome, error)
 
-    async def _answer(self, exchange: Exchange, request: dict[str, Any], key: str, prompt: str) -> str:
+    async def _answer(self, exchange: Exchange, request: dict[str, Any], key: str, prompt: str, entry: Entry) -> str:
         wanted = self._wanted(request, prompt)
         await _fail_first(exchange, wanted)
         usage = self._cache.account(request, key)
         check_window(request["model"], usage.prompt)
         reply = compose(request, wanted)
+        entry.called = [block["id"] for block in reply.blocks if block["type"] == "tool_use"]
         envelope = Envelope(f"msg_sim{secrets.token_hex(10)}", request["model"], usage)
         headers = self._limits.headers(usage.fresh + usage.written, reply.output_tokens)
         performance = Performance(exchange, headers, self._seconds(wanted, reply), wanted)

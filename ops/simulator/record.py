@@ -4,10 +4,12 @@ import hashlib
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
+
+from ops.simulator.conversation import blocks
 
 
 @dataclass(slots=True)
@@ -21,9 +23,10 @@ class Entry:
     answered_at: float | None = None
     outcome: str | None = None
     error: str | None = None
+    called: list[str] = field(default_factory=list)
 
     def described(self) -> dict[str, Any]:
-        """As tests read it; messages verbatim."""
+        """As tests read it; messages verbatim. `called` are the ids of the client's tools that the reply called."""
         named = ("model", "system", "stream", "max_tokens", "tools", "messages")
         return {
             "n": self.n,
@@ -32,8 +35,18 @@ class Entry:
             "outcome": self.outcome,
             "error": self.error,
             "key_hash": self.key_hash,
+            "called": self.called,
+            "answered": self._answered(),
             **{name: self.request.get(name) for name in named},
         }
+
+    def _answered(self) -> list[str]:
+        """The ids of the calls that the request's history answers, in its order; none where it is no valid one."""
+        try:
+            parts = [part for message in self.request["messages"] for part in blocks(message["content"])]
+            return [part["tool_use_id"] for part in parts if part["type"] == "tool_result"]
+        except (KeyError, TypeError):
+            return []
 
 
 @lru_cache(256)

@@ -1,13 +1,21 @@
 """What to say: a reply as content blocks and a stop reason, from the conversation and the directives."""
 
-import json
-import secrets
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from ops.simulator.conversation import Block, current_turn, text_of, tool_results
+from ops.simulator.calls import (
+    SEARCH,
+    call,
+    directed_calls,
+    mentioned_calls,
+    pausing_call,
+    server_result,
+)
+from ops.simulator.conversation import Block, Turn, current_turn, open_server_calls, text_of, tool_results
 from ops.simulator.directives import Directives, parse
 from ops.simulator.plan import plan_for
+from ops.simulator.scripts import scripted
 from ops.simulator.thinking import THOUGHT, sign
 
 NOTICE = "Simulated answer (no model was called)."
@@ -37,59 +45,69 @@ class Reply:
 
 
 def compose(request: dict[str, Any], wanted: Directives) -> Reply:
-    """The reply to a valid request."""
+    """The reply to a valid request. Refused when it is to call a tool that the request does not have."""
     if wanted.refusal:
         return Reply((), "refusal", REFUSAL)
-    step = current_turn(request["messages"]).step
-    content = _content(request, wanted, step)
+    turn = current_turn(request["messages"])
+    content, stop = _content(request, wanted, turn)
     if wanted.thinking:
         content = [_thinking(THOUGHT), *content]
+    content = [*map(server_result, open_server_calls(request["messages"])), *content]
     kept = _within(content, request["max_tokens"])
-    return Reply(tuple(kept), "max_tokens" if kept != content else _stop_reason(content, wanted, step))
+    cut = kept != content or any(block.get("cut") for block in kept)
+    return Reply(tuple(kept), "max_tokens" if cut else stop or _stop_reason(content, wanted))
 
 
-def _content(request: dict[str, Any], wanted: Directives, step: int) -> list[Block]:
-    if wanted.script and step < len(wanted.script):
-        return [_scripted(block) for block in wanted.script[step]]
-    if wanted.tool and step == 0:
-        return [_call("tool_use", wanted.tool, wanted.input)]
-    text = _answer(request) if wanted.reply is None else wanted.reply
+def _content(request: dict[str, Any], wanted: Directives, turn: Turn) -> tuple[list[Block], str | None]:
+    """The blocks, and why they stop where that is told with them."""
+    if turn.step < len(wanted.script):
+        return scripted(request, wanted, turn.step)
+    # The replies of the script, or else the pauses, come before all others.
+    step = turn.step - (len(wanted.script) or wanted.pauses)
+    if step < 0:
+        said = [{"type": "text", "text": wanted.reply}] if wanted.reply else []
+        return [*said, pausing_call(wanted)], "pause_turn"
+    if called := directed_calls(request, wanted, step):
+        own = [call("server_tool_use", wanted.server_tool, SEARCH)] if wanted.server_tool and step == 0 else []
+        return [*own, *called], None
+    if not wanted.says_what and (called := mentioned_calls(request, parse(turn.text)[0], step)):
+        return called, None
+    text = _answer(request) if wanted.reply is None else _filled(wanted.reply, request)
     said = [{"type": "text", "text": text}] if text else []
-    if wanted.stop_reason == "pause_turn" and step == 0:
-        return [*said, _call("server_tool_use", "web_search", '{"query": "simulated"}')]
-    return said
+    return [*_searched(wanted, step), *said], None
 
 
-def _stop_reason(content: list[Block], wanted: Directives, step: int) -> str:
+def _searched(wanted: Directives, step: int) -> list[Block]:
+    """A call of one of Claude's own tools with its result, at the beginning of a turn that asks for it."""
+    if not wanted.server_tool or wanted.pauses or step:
+        return []
+    asked = call("server_tool_use", wanted.server_tool, SEARCH)
+    return [asked, server_result(asked)]
+
+
+def _stop_reason(content: list[Block], wanted: Directives) -> str:
     if wanted.window_exceeded:
         return "model_context_window_exceeded"
-    # A pause makes the client ask again, so it is given once a turn, or the turn would never end.
-    if wanted.stop_reason and (step == 0 or wanted.stop_reason != "pause_turn"):
+    # A pause makes the client ask again: those that are due have been told, or the turn would never end.
+    if wanted.stop_reason and wanted.stop_reason != "pause_turn":
         return wanted.stop_reason
     return "tool_use" if any(block["type"] == "tool_use" for block in content) else "end_turn"
-
-
-def _scripted(block: Block) -> Block:
-    if block["type"] == "tool_use":
-        return _call("tool_use", block["name"], json.dumps(block.get("input", {})))
-    return _thinking(block["thinking"]) if block["type"] == "thinking" else block
 
 
 def _thinking(thought: str) -> Block:
     return {"type": "thinking", "thinking": thought, "signature": sign(thought)}
 
 
-def _call(kind: str, name: str, given: str) -> Block:
-    prefix = "srvtoolu" if kind == "server_tool_use" else "toolu"
-    return {"type": kind, "id": f"{prefix}_sim{secrets.token_hex(10)}", "name": name, "json": given}
+def _filled(reply: str, request: dict[str, Any]) -> str:
+    return reply.replace("{results}", " | ".join(tool_results(request["messages"])))
 
 
 def _answer(request: dict[str, Any]) -> str:
     messages = request["messages"]
     if results := tool_results(messages):
         return f"{NOTICE} The tools said: {' | '.join(results)[:400]}"
-    recent = [message for message in messages if message["role"] == "user"][-PROMPTS_A_PLAN_SPANS:]
-    prompts = [parse(text_of(message))[0] for message in recent]
+    spoken = (text for message in reversed(messages) if message["role"] == "user" and (text := text_of(message)))
+    prompts = [parse(text)[0] for text in islice(spoken, PROMPTS_A_PLAN_SPANS)][::-1] or [""]
     return plan_for(prompts) or f'{NOTICE} You wrote: "{_quotable(prompts[-1])}" {_length(messages)}'
 
 
@@ -107,11 +125,16 @@ def _within(content: list[Block], max_tokens: int) -> list[Block]:
     kept: list[Block] = []
     for block in content:
         if _size(block) > left:
-            name = {"text": "text", "tool_use": "json"}.get(block["type"])
-            return [*kept, {**block, name: block[name][:left]}] if name and left else kept
+            return [*kept, _cut(block, left)] if left and ("text" in block or "json" in block) else kept
         kept.append(block)
         left -= _size(block)
     return kept
+
+
+def _cut(block: Block, left: int) -> Block:
+    if "json" in block:
+        return {**block, "json": block["json"][:left], "cut": True}
+    return {**block, "text": block["text"][:left]}
 
 
 def _size(block: Block) -> int:

@@ -88,7 +88,7 @@ def _empty(block: Block) -> Block:
             return {"type": "text", "text": ""}
         case "thinking":
             return {"type": "thinking", "thinking": "", "signature": ""}
-    return _call(block, {})
+    return _call(block, {}) if "json" in block else block
 
 
 def _whole(block: Block) -> Block:
@@ -102,4 +102,6 @@ def _whole(block: Block) -> Block:
 
 def _call(block: Block, given: Json) -> Block:
     call = {"type": block["type"], "id": block["id"], "name": block["name"], "input": given}
-    return call if block["type"] == "server_tool_use" else {**call, "caller": {"type": "direct"}}
+    if block["type"] == "mcp_tool_use":
+        call["server_name"] = block["server_name"]
+    return {**call, "caller": {"type": "direct"}} if block["type"] == "tool_use" else call

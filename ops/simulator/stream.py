@@ -43,8 +43,14 @@ def frames(reply: Reply, envelope: Envelope, text_deltas: int | None = None) -> 
             head += opening + PING
         else:
             deltas[-1] += opening
-        deltas += [_delta(index, *piece) for piece in _pieces(block, text_deltas)]
-        deltas[-1] += frame("content_block_stop", f'{{"type":"content_block_stop","index":{index}}}')
+        pieces = [_delta(index, *piece) for piece in _pieces(block, text_deltas)]
+        # As recorded: a call that `max_tokens` cuts is never closed.
+        closing = (
+            b"" if block.get("cut") else frame("content_block_stop", f'{{"type":"content_block_stop","index":{index}}}')
+        )
+        if pieces or not deltas:
+            deltas += pieces or [b""]
+        deltas[-1] += closing
     return Frames(head, deltas, frame("message_delta", as_json(message_delta(reply, envelope))) + STOP)
 
 
@@ -56,7 +62,7 @@ def _pieces(block: Block, text_deltas: int | None) -> Iterator[tuple[str, str, s
     elif block["type"] == "thinking":
         yield from (("thinking_delta", "thinking", piece) for piece in split(block["thinking"], THINKING_DELTAS))
         yield "signature_delta", "signature", block["signature"]
-    else:
+    elif "json" in block:
         pieces = [] if block["json"] == "{}" else split(block["json"], TOOL_DELTAS)
         yield from (("input_json_delta", "partial_json", piece) for piece in ["", *pieces])
 

@@ -1,13 +1,12 @@
 """Refusing what Claude would refuse, in Claude's words. This is how tests catch a request that is not valid."""
 
-import re
 from typing import Any
 
-from ops.simulator.blocks import check_blocks
-from ops.simulator.conversation import Message, blocks
+from ops.simulator.blocks import TOOL_NAME, check_blocks
+from ops.simulator.conversation import SERVER_CALLS, Message, blocks, is_one_text
 from ops.simulator.errors import Refused
 from ops.simulator.models import find_model
-from ops.simulator.pairs import check_pairs
+from ops.simulator.pairs import THINKING, check_pairs
 
 FIELDS = frozenset(
     {
@@ -43,7 +42,6 @@ FIELDS = frozenset(
 )
 MESSAGE_FIELDS = frozenset({"role", "content", "clear_at", "output_config"})
 ROLES = frozenset({"user", "assistant", "system"})
-TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
 def invalid(message: str) -> Refused:
@@ -60,7 +58,7 @@ def check(request: Any, *, counting: bool = False) -> None:
     _check_tools(request.get("tools") or [])
     if system := request.get("system"):
         check_blocks(blocks(system), "system")
-    _check_messages(request["messages"])
+    _check_messages(request["messages"], request.get("tools") or [])
 
 
 def check_window(model_id: str, tokens: int) -> None:
@@ -93,7 +91,7 @@ def _check_tools(tools: list[dict[str, Any]]) -> None:
         raise invalid("tools: Tool names must be unique.")
 
 
-def _check_messages(messages: list[Message]) -> None:
+def _check_messages(messages: list[Message], tools: list[dict[str, Any]]) -> None:
     if not messages:
         raise invalid("messages: at least one message is required")
     for n, message in enumerate(messages):
@@ -101,13 +99,32 @@ def _check_messages(messages: list[Message]) -> None:
     if messages[0]["role"] != "user":
         raise invalid('messages: first message must use the "user" role')
     _check_system_places(messages)
-    check_pairs(messages)
-    last = messages[-1]
-    # A turn paused inside one of Claude's own tools is sent back as it stands; anything else would be prefill.
-    if last["role"] == "assistant" and blocks(last["content"])[-1]["type"] not in ("server_tool_use", "compaction"):
+    if not all(is_one_text(message["content"]) for message in messages):
+        check_pairs(messages)
+        _check_last_blocks(messages)
+        _check_tools_defined(messages, tools)
+    # A turn paused among Claude's own tools is sent back as it stands; anything else would be prefill.
+    if messages[-1]["role"] == "assistant" and not _may_go_on(blocks(messages[-1]["content"])[-1]["type"]):
         raise invalid(
             "This model does not support assistant message prefill. The conversation must end with a user message."
         )
+
+
+def _may_go_on(kind: str) -> bool:
+    return kind in SERVER_CALLS or kind == "compaction" or kind.endswith("_tool_result")
+
+
+def _check_last_blocks(messages: list[Message]) -> None:
+    for n, message in enumerate(messages):
+        kind = blocks(message["content"])[-1]["type"]
+        if message["role"] == "assistant" and kind in THINKING:
+            raise invalid(f"messages.{n}: The final block in an assistant message cannot be `thinking`.")
+
+
+def _check_tools_defined(messages: list[Message], tools: list[dict[str, Any]]) -> None:
+    kinds = {block["type"] for message in messages for block in blocks(message["content"])}
+    if not kinds.isdisjoint({"tool_use", "tool_result"}) and not tools:
+        raise invalid("Requests which include `tool_use` or `tool_result` blocks must define tools.")
 
 
 def _check_message(message: Any, n: int) -> None:

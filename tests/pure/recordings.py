@@ -1,6 +1,5 @@
-"""Every stream recorded in ../shared/data, and how to read one as our client and as the SDK does."""
+"""Every recorded stream, and how to read one as our client and as the SDK does."""
 
-import gzip
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -8,19 +7,18 @@ from typing import Any
 
 import anthropic
 import httpx2
-import yaml
 from anthropic._streaming import SSEDecoder
 
 from worker.accumulate import Accumulator
 
-DATA = Path(__file__).parents[2].parent / "shared/data"
-WHY_SKIPPED = "recorded Claude traffic is not here (../shared/data)"
+DATA = Path(__file__).parents[1] / "recordings"
 
 
 @cache
 def streams() -> dict[str, str]:
-    """Name → the body of a streamed response; empty where there are no recordings."""
-    return dict(_read())
+    """Name → the body of a streamed response."""
+    paths = [path for path in DATA.rglob("*") if path.suffix in {".txt", ".sse"}]
+    return {str(path.relative_to(DATA)): path.read_text(encoding="utf-8") for path in paths}
 
 
 def names() -> list[str]:
@@ -53,22 +51,3 @@ def theirs(stream: str) -> dict[str, Any]:
     asked = {"model": "claude-opus-5-5", "max_tokens": 1, "messages": [{"role": "user", "content": "?"}]}
     with client.beta.messages.stream(**asked) as under_way:  # type: ignore[arg-type]
         return under_way.get_final_message().to_dict(mode="json")
-
-
-def _read() -> Iterator[tuple[str, str]]:
-    for path in DATA.rglob("*"):
-        name = str(path.relative_to(DATA))
-        if path.suffix in {".txt", ".sse"}:
-            yield name, path.read_text()
-        if path.suffix == ".yaml":
-            loaded = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-            bodies = [_body(interaction["response"]) for interaction in loaded["interactions"]]
-            yield from ((f"{name}:{place}", body) for place, body in enumerate(bodies) if "event: " in body[:300])
-
-
-def _body(response: dict[str, Any]) -> str:
-    body = response.get("body") or ""
-    body = body.get("string", "") if isinstance(body, dict) else body
-    if isinstance(body, bytes):
-        return (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode()
-    return str(body)

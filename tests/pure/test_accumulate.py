@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.pure.recordings import DATA, WHY_SKIPPED, events, names, ours, streams, theirs
+from tests.pure.recordings import events, names, ours, streams, theirs
 from worker.accumulate import Accumulator, StreamError
 
-recorded = pytest.mark.skipif(not DATA.is_dir(), reason=WHY_SKIPPED)
 SDK = "anthropic-sdk-python"
 UNPARSABLE = f"{SDK}/tool_use_invalid_json_response.txt"
 
@@ -25,18 +24,14 @@ STOP = {"type": "message_stop"}
 
 
 def test_there_are_recordings() -> None:
-    if not DATA.is_dir():
-        pytest.skip(WHY_SKIPPED)
     assert len(names()) >= 30
 
 
-@recorded
 @pytest.mark.parametrize("name", [name for name in names() if name not in {UNPARSABLE, CUT_INPUT, FALLBACK}])
 def test_a_recorded_stream_makes_the_message_that_the_sdk_makes(name: str) -> None:
     assert ours(streams()[name]) | _always(ours(streams()[name])) == theirs(streams()[name])
 
 
-@recorded
 def test_a_tool_input_that_was_cut_stays_empty() -> None:
     mine, sdks = ours(streams()[CUT_INPUT]), theirs(streams()[CUT_INPUT])
     assert mine["stop_reason"] == "max_tokens"
@@ -45,14 +40,12 @@ def test_a_tool_input_that_was_cut_stays_empty() -> None:
     assert mine | _always(mine) == sdks
 
 
-@recorded
 def test_a_fallback_leaves_the_model_that_was_asked() -> None:
     mine, sdks = ours(streams()[FALLBACK]), theirs(streams()[FALLBACK])
     assert (mine.pop("model"), sdks.pop("model")) == ("claude-opus-4-7", "claude-sonnet-4-5")
     assert mine | _always(mine) == sdks
 
 
-@recorded
 def test_an_unparsable_tool_input_is_refused_as_the_sdk_refuses_it() -> None:
     with pytest.raises(ValueError, match="line 1 column 31"):
         theirs(streams()[UNPARSABLE])
@@ -60,7 +53,6 @@ def test_an_unparsable_tool_input_is_refused_as_the_sdk_refuses_it() -> None:
         ours(streams()[UNPARSABLE])
 
 
-@recorded
 @pytest.mark.parametrize("name", names())
 def test_whatever_is_cut_off_is_never_taken_for_whole(name: str) -> None:
     heard, said = Accumulator(), ""

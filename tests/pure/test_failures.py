@@ -9,7 +9,7 @@ import anthropic
 import httpx2
 import pytest
 
-from tests.pure.recordings import DATA, WHY_SKIPPED
+from tests.pure.recordings import DATA
 from worker.accumulate import StreamError
 from worker.failures import Failure, Remedy, TruncatedStreamError, classify
 
@@ -175,8 +175,6 @@ def test_an_error_event_of_any_shape_is_tried_again(said: dict[str, Any]) -> Non
 
 
 def published() -> list[Any]:
-    if not DATA.is_dir():
-        return []
     return list(json.loads((DATA / "real_errors.json").read_text())["errors"])
 
 
@@ -190,7 +188,6 @@ def expected(error: dict[str, Any]) -> Remedy:
     return RETRY if error["status"] >= 500 else FAIL
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=WHY_SKIPPED)
 @pytest.mark.parametrize("error", [error for error in published() if error["status"] >= 400])
 def test_a_published_error(error: dict[str, Any]) -> None:
     failure = answered(error["status"], error.get("body", "<html>edge</html>"), error.get("headers"))
@@ -201,7 +198,6 @@ def test_a_published_error(error: dict[str, Any]) -> None:
         assert failure.error["message"] == error["body"]["error"]["message"]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=WHY_SKIPPED)
 @pytest.mark.parametrize("error", [error for error in published() if error.get("sse")])
 def test_a_published_error_inside_a_stream(error: dict[str, Any]) -> None:
     data = re.search(r"^data: (.*)$", error["body_first_event"], re.MULTILINE)

@@ -1,15 +1,12 @@
-"""The simulator's streams and errors against what the real Claude sent, as recorded in ../shared/data."""
+"""The simulator's streams and errors against what the real Claude sent, as recorded."""
 
-import gzip
 import json
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ops.simulator.cache import Usage
 from ops.simulator.directives import Directives
@@ -18,14 +15,16 @@ from ops.simulator.ratelimits import RateLimits
 from ops.simulator.replies import compose
 from ops.simulator.shapes import Envelope, message
 from ops.simulator.stream import as_json, frame, frames
-
-DATA = Path(__file__).parents[2].parent / "shared/data"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="recorded Claude traffic is not here (../shared/data)")
+from tests.pure.recordings import DATA, names, streams
 
 Event = tuple[str, dict[str, Any]]
-Recording = tuple[str, int]
 
-REQUEST = {"model": "claude-opus-5-5", "max_tokens": 4096, "messages": [{"role": "user", "content": "Two names?"}]}
+REQUEST = {
+    "model": "claude-opus-5-5",
+    "max_tokens": 4096,
+    "messages": [{"role": "user", "content": "Two names?"}],
+    "tools": [{"name": "get_weather"}, {"name": "get_time"}],
+}
 TOOLS = (
     (
         {"type": "tool_use", "name": "get_weather", "input": {"location": "San Francisco"}},
@@ -33,11 +32,15 @@ TOOLS = (
     ),
 )
 # What each is compared with: for the fields the newest recording, for the order the one with the most kinds of deltas.
-TEXT = ("llm-anthropic/test_tools.yaml", 1)
-TOOL_USE = ("llm-anthropic/test_tools.yaml", 0)
-TOOL_USE_WITH_INPUT = ("openllmetry/test_anthropic_tools_streaming_legacy.yaml", 0)
-THINKING = ("openllmetry/test_anthropic_thinking_streaming_with_events_with_content.yaml", 0)
-REFUSAL = ("llm-anthropic/refusal_2026-09-02.sse", 0)
+TEXT = "llm-anthropic/test_tools.1.sse"
+TOOL_USE = "llm-anthropic/test_tools.0.sse"
+TOOL_USE_WITH_INPUT = "openllmetry/test_anthropic_tools_streaming_legacy.0.sse"
+THINKING = "openllmetry/test_anthropic_thinking_streaming_with_events_with_content.0.sse"
+REFUSAL = "llm-anthropic/refusal_2026-09-02.sse"
+SEARCH = "anthropic-sdk-python/server_tool_use_response.txt"
+PAUSED = "pydantic-ai/test_pause_turn_web_search_streaming_vcr.0.sse"
+RESUMED = "pydantic-ai/test_pause_turn_web_search_streaming_vcr.1.sse"
+CUT_CALL = "anthropic-sdk-python/incomplete_partial_json_response.txt"
 
 
 def events(stream: str) -> list[Event]:
@@ -50,34 +53,14 @@ def events(stream: str) -> list[Event]:
     return found
 
 
-def body_of(response: dict[str, Any]) -> Any:
-    body = response.get("parsed_body") or response["body"]
-    body = body.get("string", body) if isinstance(body, dict) else body
-    if isinstance(body, bytes):
-        body = (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode()
-    return body
-
-
-@cache
-def bodies(name: str) -> list[Any]:
-    """The bodies of a recording's responses: streams as text, others as objects."""
-    if not name.endswith(".yaml"):
-        return [(DATA / name).read_text()]
-    loaded = yaml.load((DATA / name).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return [body_of(interaction["response"]) for interaction in loaded["interactions"]]
-
-
-def recorded(recording: Recording) -> list[Event]:
-    name, n = recording
-    return events(bodies(name)[n])
+def recorded(name: str) -> list[Event]:
+    return events(streams()[name])
 
 
 @cache
 def all_recorded() -> list[Event]:
-    """Every event of every recorded stream, but for the vendor's own test fixtures."""
-    names = [str(path.relative_to(DATA)) for path in DATA.rglob("*") if path.suffix in {".yaml", ".sse"}]
-    streams = (body for name in sorted(names) for body in bodies(name))
-    return [event for body in streams if isinstance(body, str) and body.startswith("event:") for event in events(body)]
+    """Every event of every recorded stream, but for those that the vendor wrote by hand."""
+    return [event for name in names() if name.endswith(".sse") for event in recorded(name)]
 
 
 def simulated(wanted: Directives | None = None) -> list[Event]:
@@ -124,7 +107,7 @@ def paths(found: set[str]) -> set[str]:
     ],
     ids=["text", "tool_use", "thinking", "refusal"],
 )
-def test_fields_are_those_of_the_recording(wanted: Directives, recording: Recording) -> None:
+def test_fields_are_those_of_the_recording(wanted: Directives, recording: str) -> None:
     ours, theirs = fields_of(simulated(wanted)), fields_of(recorded(recording))
     assert paths(theirs) - paths(ours) == set(), "recorded, but the simulator does not send it"
     assert ours - fields_of(all_recorded()) == set(), "the simulator sends what was never recorded"
@@ -147,8 +130,63 @@ def test_a_refusal_has_no_field_more_than_the_recorded_one() -> None:
     ],
     ids=["text", "tool_use", "thinking", "refusal"],
 )
-def test_events_come_in_the_recorded_order(wanted: Directives, recording: Recording) -> None:
+def test_events_come_in_the_recorded_order(wanted: Directives, recording: str) -> None:
     assert order(simulated(wanted)) == order(recorded(recording))
+
+
+def call_kinds(stream: list[Event]) -> list[str]:
+    """Kinds of events that tell of Claude's own calls and their results, and how each ended."""
+    ours = {
+        data["index"]
+        for name, data in stream
+        if name == "content_block_start" and data["content_block"]["type"].startswith(("server_", "web_"))
+    }
+    return [kind(event) for event in stream if event[1].get("index") in ours]
+
+
+def test_a_search_with_its_result_looks_as_recorded() -> None:
+    ours, theirs = (order_of(stream) for stream in (simulated(Directives(server_tool="web_search")), recorded(SEARCH)))
+    assert ours == theirs
+    results = [started(stream, "web_search_tool_result") for stream in (simulated(SEARCHES), recorded(RESUMED))]
+    assert fields(without_lists(results[0]), "") == fields(without_lists(results[1]), "")
+    pages = [result["content"][0] for result in results]
+    assert pages[0].keys() == pages[1].keys()
+
+
+SEARCHES = Directives(server_tool="web_search")
+
+
+def order_of(stream: list[Event]) -> list[str]:
+    return [name for name, _ in groupby(call_kinds(stream))]
+
+
+def started(stream: list[Event], wanted: str) -> dict[str, Any]:
+    return next(data["content_block"] for _, data in stream if data.get("content_block", {}).get("type") == wanted)
+
+
+def without_lists(block: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in block.items() if not isinstance(value, list)}
+
+
+def test_a_paused_turn_ends_as_recorded() -> None:
+    for stream in (simulated(Directives(pause=1, reply="Wait.")), recorded(PAUSED)):
+        assert order(stream)[-5:] == [
+            "content_block_start(server_tool_use)",
+            "content_block_delta(input_json_delta)",
+            "content_block_stop",
+            "message_delta",
+            "message_stop",
+        ]
+        assert stream[-2][1]["delta"]["stop_reason"] == "pause_turn"
+
+
+def test_a_call_that_is_cut_is_never_closed_as_recorded() -> None:
+    for stream in (
+        simulated(Directives(tool="get_weather", input='{"city": "Paris"}', cut_call=True)),
+        recorded(CUT_CALL),
+    ):
+        assert order(stream)[-3:] == ["content_block_delta(input_json_delta)", "message_delta", "message_stop"]
+        assert stream[-2][1]["delta"]["stop_reason"] == "max_tokens"
 
 
 def test_the_first_piece_of_a_tool_input_is_empty_as_recorded() -> None:
@@ -167,19 +205,13 @@ def test_the_pieces_of_a_text_make_it_whole() -> None:
 
 
 def test_an_answer_without_stream_has_the_recorded_fields() -> None:
-    newest = next(
-        body
-        for body in bodies("pydantic-ai/test_anthropic_model_retrying_after_empty_response.yaml")
-        if body["type"] == "message"
-    )
+    newest = json.loads((DATA / "pydantic-ai/test_anthropic_model_retrying_after_empty_response.0.json").read_text())
     ours = message(compose(REQUEST, Directives()), Envelope("msg_sim1", "claude-opus-5-5", Usage(fresh=17)))
     assert fields(ours, "message") == fields(newest, "message")
     assert fields(ours["content"][0], "text") == fields(newest["content"][0], "text")
 
 
 def published_errors() -> list[dict[str, Any]]:
-    if not DATA.is_dir():
-        return []
     return list(json.loads((DATA / "real_errors.json").read_text())["errors"])
 
 

@@ -22,6 +22,25 @@ async def ask(client: anthropic.AsyncAnthropic, prompt: Any, **more: Any) -> Any
         return await stream.get_final_message()
 
 
+def tool(name: str, **properties: Any) -> dict[str, Any]:
+    """A tool whose input has these properties, all of them required."""
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"name": name, "description": f"{name}.", "input_schema": schema}
+
+
+def reply_of(message: Any) -> dict[str, Any]:
+    """The message as it goes back to Claude."""
+    return {"role": "assistant", "content": message.to_dict(mode="json")["content"]}
+
+
+def results_of(message: Any, said: str = "ok") -> dict[str, Any]:
+    """The user's message that answers every call with `said` and its number."""
+    calls = [block for block in message.content if block.type == "tool_use"]
+    return user(
+        [{"type": "tool_result", "tool_use_id": call.id, "content": f"{said} {n}"} for n, call in enumerate(calls, 1)]
+    )
+
+
 def text_of(message: Any) -> str:
     return "".join(block.text for block in message.content if block.type == "text")
 

@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.worker.talk import ask, text_of, user
+from tests.worker.talk import ask, text_of, tool, user
 
 MODEL = "claude-opus-5-5"
 README_PROMPT = "Plan a three-day migration of a Python 2 codebase; start with day one."
@@ -114,13 +114,14 @@ async def test_thinking_may_be_sent_back_but_not_altered(client: anthropic.Async
 
 async def test_a_tool_is_called_and_its_result_taken(client: anthropic.AsyncAnthropic) -> None:
     conversation: list[Any] = [user(r'Weather? [[sim tool=get_weather input="{\"city\": \"Paris\"}"]]')]
-    message = await ask(client, conversation)
+    tools = [tool("get_weather", city={"type": "string"})]
+    message = await ask(client, conversation, tools=tools)
     assert message.stop_reason == "tool_use"
     (call,) = message.content
     assert (call.name, call.input) == ("get_weather", {"city": "Paris"})
     result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny, 21 degrees"}
     conversation += [{"role": "assistant", "content": message.to_dict(mode="json")["content"]}, user([result])]
-    final = await ask(client, conversation)
+    final = await ask(client, conversation, tools=tools)
     assert "sunny, 21 degrees" in text_of(final)
     assert final.stop_reason == "end_turn"
 
@@ -136,7 +137,8 @@ async def test_a_script_has_as_many_steps_as_it_says(client: anthropic.AsyncAnth
     ]
     conversation: list[Any] = [user(f"[[sim script={json.dumps(json.dumps(script))} reply=finished]]")]
     called = []
-    while (message := await ask(client, conversation)).stop_reason == "tool_use":
+    tools = [tool("read"), tool("write")]
+    while (message := await ask(client, conversation, tools=tools)).stop_reason == "tool_use":
         calls = [block for block in message.content if block.type == "tool_use"]
         called.append([(call.name, call.input) for call in calls])
         results = [{"type": "tool_result", "tool_use_id": call.id, "content": "ok"} for call in calls]
@@ -150,4 +152,7 @@ async def test_a_paused_turn_goes_on_when_it_is_sent_back(client: anthropic.Asyn
     paused = await ask(client, conversation)
     assert (paused.stop_reason, paused.content[-1].type) == ("pause_turn", "server_tool_use")
     conversation.append({"role": "assistant", "content": paused.to_dict(mode="json")["content"]})
-    assert (await ask(client, conversation)).stop_reason == "end_turn"
+    final = await ask(client, conversation)
+    assert final.stop_reason == "end_turn"
+    assert (final.content[0].type, final.content[0].tool_use_id) == ("web_search_tool_result", paused.content[-1].id)
+    assert text_of(final) == "part"

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from ops.simulator.running import RunningSimulator, running_simulator
-from tests.worker.talk import ask, user
+from tests.worker.talk import ask, tool, user
 
 MODEL = "claude-opus-5-5"
 
@@ -83,6 +83,11 @@ async def test_a_mistyped_directive_is_refused_by_name(
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"}
+TEXT = {"type": "text", "text": "well"}
+THOUGHT = {"type": "thinking", "thinking": "", "signature": "real"}
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
 
 
 def assistant(*content: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +115,42 @@ def assistant(*content: dict[str, Any]) -> dict[str, Any]:
         ([user("x"), assistant(CALL), user([RESULT, RESULT])], "each tool_use must have a single result"),
         ([user("x"), assistant(CALL, CALL), user([RESULT])], "`tool_use` ids must be unique"),
         ([user("x"), {"role": "system", "content": "s"}, user("y")], "role 'system' must precede an 'assistant'"),
+        ([user("x"), assistant(CALL), user([TEXT, RESULT])], "messages.1: `tool_use` ids were found without"),
+        ([user("x"), assistant(CALL), user([RESULT])], "blocks must define tools"),
+        ([user([CALL])], "messages.0: `tool_use` blocks can only be in `assistant` messages"),
+        ([user("x"), assistant(RESULT)], "messages.1: `tool_result` blocks can only be in `user` messages"),
+        ([user([THOUGHT])], "messages.0: `thinking` blocks can only be in `assistant` messages"),
+        ([user("x"), assistant(TEXT, THOUGHT), user("y")], "The final block in an assistant message cannot be"),
+        ([user("x"), assistant({**THOUGHT, "signature": ""}, TEXT), user("y")], "`thinking` or `redacted_thinking`"),
+        (
+            [user("x"), assistant({**CALL, "name": "a b"}), user([RESULT])],
+            "0.tool_use.name: String should match pattern",
+        ),
+        ([user("x"), assistant(CALL), user([{**RESULT, "content": 1}])], "Input should be a valid string or list"),
+        ([user("x"), assistant(CALL), user([{**RESULT, "is_error": "no"}])], "is_error: Input should be a valid bool"),
+        (
+            [user("x"), assistant(CALL), user([{**RESULT, "content": "", "is_error": True}])],
+            "messages.2.content.0.tool_result: content cannot be empty if `is_error` is true",
+        ),
+        (
+            [user("x"), assistant(CALL), user([{**RESULT, "content": [IMAGE], "is_error": True}])],
+            "messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true",
+        ),
+        ([user("x"), assistant(CALL), user([{**RESULT, "content": [CALL]}])], "Input tag 'tool_use' found"),
+        (
+            [user("x"), assistant(SEARCH, TEXT), user("y")],
+            "messages.1: `web_search` tool use with id `srvtoolu_1` was found without a corresponding "
+            "`web_search_tool_result` block",
+        ),
+        (
+            [user("x"), assistant(SEARCH, CALL), user([RESULT, TEXT])],
+            "`web_search` tool use with id `srvtoolu_1` was found without a corresponding",
+        ),
+        (
+            [user("x"), assistant({**FOUND, "tool_use_id": "srvtoolu_2"}, TEXT), user("y")],
+            "messages.1.content.0: unexpected `tool_use_id` found in `web_search_tool_result` blocks: srvtoolu_2. Each "
+            "`web_search_tool_result` block must have a corresponding `server_tool_use` block before it.",
+        ),
     ],
 )
 async def test_an_invalid_conversation_is_refused_in_claudes_words(
@@ -123,9 +164,17 @@ async def test_an_invalid_conversation_is_refused_in_claudes_words(
     assert said in entry["error"]
 
 
+async def test_claudes_own_tools_may_wait_for_the_clients(client: anthropic.AsyncAnthropic) -> None:
+    messages = [user("x"), assistant(SEARCH, CALL), user([RESULT])]
+    final = await ask(client, messages, tools=[tool("read")])
+    assert (final.content[0].type, final.content[0].tool_use_id) == ("web_search_tool_result", "srvtoolu_1")
+    messages += [assistant(FOUND, TEXT), user("y")]
+    assert (await ask(client, messages, tools=[tool("read")])).stop_reason == "end_turn"
+
+
 async def test_a_whole_tool_loop_with_a_system_message_is_valid(client: anthropic.AsyncAnthropic) -> None:
     messages = [user("x"), assistant(CALL), user([RESULT]), {"role": "system", "content": "Be brief."}]
-    assert (await ask(client, messages)).stop_reason == "end_turn"
+    assert (await ask(client, messages, tools=[tool("read")])).stop_reason == "end_turn"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from tests.store.scenes import session, submit
 
 SESSION_OF_0001 = """
 INSERT INTO sessions (id, workspace_id, life, labels, model, max_tokens, lease_token, inbox, wakes, event_seq,
-  ledger_seq, context_from, context_cut, summary_attempts, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens,
-  created_at, updated_at)
+  ledger_seq, context_from, context_cut, summary_attempts, input_tokens, output_tokens, cache_write_tokens,
+  cache_read_tokens, created_at, updated_at)
 VALUES ('sesn_1', 'wrkspc_default', 'active', '{}', 'claude-sonnet-5-5', 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   '2026-11-20 00:00:00.000000', '2026-11-20 00:00:00.000000')
 """

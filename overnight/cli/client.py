@@ -176,5 +176,5 @@ def _message(response: httpx2.Response) -> str:
 def _id(value: str) -> str:
     """An id goes into a path: nothing that is none may."""
     if not value.replace("_", "").replace("-", "").isalnum():
-        raise CliError(f"'{value}' is no id: ids look like task_… and sesn_…")
+        raise CliError(f"'{value}' is no id: ids look like task_…, sesn_… and agent_…")
     return value

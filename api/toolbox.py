@@ -55,8 +55,8 @@ def _check_servers(servers: Sequence[Tool], settings: Settings, where: str) -> N
         field = f"{where}mcp_servers.{place}"
         if server["name"] in taken:
             raise _refusal(f"{field}.name", "there is another server of this name; give each a name of its own")
-        if server["type"] == "stdio" and not settings.allow_stdio_mcp:
-            remedy = "use one of type 'url', or set OVERNIGHT_ALLOW_STDIO_MCP=true for API and workers"
+        if server["type"] == "stdio" and not settings.allow_mcp_commands:
+            remedy = "use one of type 'url', or set OVERNIGHT_ALLOW_MCP_COMMANDS=true for API and workers"
             raise _refusal(f"{field}.type", f"servers of type 'stdio' are switched off; {remedy}")
         taken.add(server["name"])
 

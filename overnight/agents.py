@@ -30,12 +30,14 @@ class Resolved:
 
 def built_in(settings: Settings) -> AgentVersion:
     """`agent_default`: the model and limits of the settings, no tools. Every workspace has it, none as rows."""
-    return AgentVersion(
+    return AgentVersion.model_construct(  # at every new session without an agent: not validated
         agent_id=DEFAULT_AGENT,
         version=DEFAULT_VERSION,
         workspace_id=DEFAULT_WORKSPACE,
         name=NAME,
+        description=None,
         model=settings.model,
+        system=None,
         tools=[],
         mcp_servers=[],
         labels={},

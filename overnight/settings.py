@@ -47,14 +47,13 @@ class Settings(BaseSettings):
     retry_after_cap: float = 900.0
     max_retry_age: float = 86_400.0
     shutdown_grace: float = 10.0
-    allow_stdio_mcp: bool = False  # agents name commands that workers run: whoever has a key runs programs there
 
     # Tools
     tools: str = ""  # modules, separated by commas
     tool_timeout: float = Field(default=300.0, gt=0)
     tool_result_bytes: int = Field(default=102_400, ge=1_024)
     allow_bash: bool = False
-    allow_mcp_commands: bool = False
+    allow_mcp_commands: bool = False  # agents name commands that workers run: whoever has a key runs programs there
 
     # Sessions. Zero switches a limit off.
     idle_ttl: float = 7 * 86_400.0

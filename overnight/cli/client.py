@@ -35,12 +35,7 @@ class Client:
         )
 
     def submit(self, task: Json) -> Json:
-        """Safe to send twice: the key makes a repeat answer as the first did."""
-        key = {"idempotency-key": str(uuid4())}
-        try:
-            return self._call("POST", "/v1/tasks", json=task, headers=key)
-        except Unreachable:
-            return self._call("POST", "/v1/tasks", json=task, headers=key)
+        return self._create("/v1/tasks", task)
 
     def task(self, task_id: str, wait: float = 0.0) -> Json:
         """The task; with `wait` after it has changed to a final or waiting state, or after so many seconds."""
@@ -63,6 +58,16 @@ class Client:
 
     def sessions(self, **filters: Any) -> list[Json]:
         return self._page("/v1/sessions", filters)
+
+    def agents(self, **filters: Any) -> list[Json]:
+        return self._page("/v1/agents", filters)
+
+    def agent(self, agent_id: str, version: int | None = None) -> Json:
+        params = {} if version is None else {"version": version}
+        return self._call("GET", f"/v1/agents/{_id(agent_id)}", params=params)
+
+    def create_agent(self, definition: Json) -> Json:
+        return self._create("/v1/agents", definition)
 
     def archive(self, session_id: str) -> Json:
         return self._call("POST", f"/v1/sessions/{_id(session_id)}/archive")
@@ -95,6 +100,14 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _create(self, path: str, wish: Json) -> Json:
+        """Safe to send twice: the key makes a repeat answer as the first did."""
+        key = {"idempotency-key": str(uuid4())}
+        try:
+            return self._call("POST", path, json=wish, headers=key)
+        except Unreachable:
+            return self._call("POST", path, json=wish, headers=key)
 
     def _page(self, path: str, filters: Json) -> list[Json]:
         given = {name: value for name, value in filters.items() if value is not None}
@@ -163,5 +176,5 @@ def _message(response: httpx2.Response) -> str:
 def _id(value: str) -> str:
     """An id goes into a path: nothing that is none may."""
     if not value.replace("_", "").replace("-", "").isalnum():
-        raise CliError(f"'{value}' is no id: ids look like task_… and sesn_…")
+        raise CliError(f"'{value}' is no id: ids look like task_…, sesn_… and agent_…")
     return value

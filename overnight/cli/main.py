@@ -8,7 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 from overnight import __version__
-from overnight.cli import bench_and_sim, doctor, keys, migrate, processes, run, sessions, tasks, tools, up, watch
+from overnight.cli import agents, bench_and_sim, doctor, keys, migrate, processes, run, sessions, tasks, tools, up, watch
 from overnight.cli.exits import EXPLAINED, CliError, Code
 from overnight.cli.output import note, write
 
@@ -29,7 +29,7 @@ def overnight(
     """What holds for every command."""
 
 
-for module in (run, up, tasks, watch, sessions, tools, keys, processes, migrate, doctor, bench_and_sim):
+for module in (run, up, tasks, watch, sessions, agents, tools, keys, processes, migrate, doctor, bench_and_sim):
     module.add_to(app)
 
 

@@ -27,5 +27,8 @@ ContextKey = Annotated[
     str | None,
     typer.Option("--context-key", help="Go on with the open session of this key, or begin it.", show_default=False),
 ]
+Agent = Annotated[
+    str | None, typer.Option("--agent", metavar="ID", help="The agent of a new session.", show_default=False)
+]
 Model = Annotated[str | None, typer.Option("--model", help="Claude's model, for a new session.", show_default=False)]
 System = Annotated[str | None, typer.Option("--system", help="System prompt, for a new session.", show_default=False)]

@@ -1,31 +1,18 @@
 """What a task is submitted with: its prompt from an argument, a file or standard input; its metadata and its time."""
 
-import sys
 from datetime import datetime
-from pathlib import Path
 
+from overnight.cli.documents import text_in
 from overnight.cli.exits import CliError
 
 
 def prompt_of(argument: str | None, file: str | None) -> str:
     """Raises CliError when there is nothing to ask."""
-    parts = [part for part in (argument, _read(file) if file is not None else None) if part is not None]
+    parts = [part for part in (argument, text_in(file, "--file") if file is not None else None) if part is not None]
     prompt = "\n\n".join(parts)
     if not prompt.strip():
         raise CliError("the prompt is empty: say what Claude is to do, or give --file PATH (- for standard input)")
     return prompt
-
-
-def _read(file: str) -> str:
-    if file == "-" and sys.stdin is None:
-        raise CliError("--file -: standard input is closed; give a file's path")
-    try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return raw.decode("utf-8").removesuffix("\n")
-    except OSError as error:
-        raise CliError(f"--file {file}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise CliError(f"--file {file}: is not UTF-8 text; convert it first") from None
 
 
 def pairs_of(pairs: list[str] | None) -> dict[str, str] | None:

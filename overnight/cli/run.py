@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from overnight.cli.options import AsJson, ContextKey, DataDir, Model, Prompt, PromptFile, SessionId, System
+from overnight.cli.options import Agent, AsJson, ContextKey, DataDir, Model, Prompt, PromptFile, SessionId, System
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,6 +15,7 @@ def run(
     prompt: Prompt = None,
     session: SessionId = None,
     context_key: ContextKey = None,
+    agent: Agent = None,
     model: Model = None,
     system: System = None,
     file: PromptFile = None,
@@ -30,6 +31,7 @@ def run(
         "prompt": prompt_of(prompt, file),
         "session_id": session,
         "context_key": context_key,
+        "agent": agent,
         "model": model,
         "system": system,
     }

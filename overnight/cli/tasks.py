@@ -5,7 +5,19 @@ from typing import Annotated, Any
 import typer
 
 from overnight.cli.exits import CliError, Code, code_of
-from overnight.cli.options import AsJson, ContextKey, DataDir, Key, Model, Prompt, PromptFile, SessionId, System, Url
+from overnight.cli.options import (
+    Agent,
+    AsJson,
+    ContextKey,
+    DataDir,
+    Key,
+    Model,
+    Prompt,
+    PromptFile,
+    SessionId,
+    System,
+    Url,
+)
 from overnight.cli.output import (
     local_time,
     money,
@@ -33,6 +45,7 @@ def submit(
     prompt: Prompt = None,
     session: SessionId = None,
     context_key: ContextKey = None,
+    agent: Agent = None,
     model: Model = None,
     system: System = None,
     file: PromptFile = None,
@@ -59,6 +72,7 @@ def submit(
         "prompt": prompt_of(prompt, file),
         "session_id": session,
         "context_key": context_key,
+        "agent": agent,
         "model": model,
         "system": system,
         "title": title,

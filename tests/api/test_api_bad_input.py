@@ -35,6 +35,8 @@ BODIES = [
     ("/v1/tasks", {"content": [{"type": "document", "source": {"type": "url", "url": ""}}]}, "content.0.source.url"),
     ("/v1/tasks", {"prompt": "x", "colour": "red"}, "colour"),
     ("/v1/tasks", {"prompt": "x", "agent": "agent_other"}, "agent"),
+    ("/v1/tasks", {"prompt": "x", "agent": {"type": "agent", "id": "agent_default", "version": 2}}, "agent.version"),
+    ("/v1/tasks", {"prompt": "x", "session_id": "sesn_1", "agent": "agent_default"}, "agent"),
     ("/v1/tasks", {"prompt": "x", "priority": 1}, "priority"),
     ("/v1/tasks", {"prompt": "x", "deadline": AT}, "deadline"),
     ("/v1/tasks", {"prompt": "x", "budget": {}}, "budget"),
@@ -69,7 +71,8 @@ BODIES = [
     ("/v1/sessions", {"agent": {"type": "agent"}}, "agent.id"),
     ("/v1/sessions", {"agent": {"type": "agent", "id": "agent_default", "version": 2}}, "agent.version"),
     ("/v1/sessions", {"agent": {**OVERRIDES, "skills": []}}, "agent.skills"),
-    ("/v1/sessions", {"agent": {**OVERRIDES, "mcp_servers": []}}, "agent.mcp_servers"),
+    ("/v1/sessions", {"agent": {**OVERRIDES, "tools": None}}, "agent.tools"),
+    ("/v1/sessions", {"agent": {**OVERRIDES, "version": 2**31}}, "agent.version"),
     ("/v1/sessions", {"agent": {**OVERRIDES, "model": 3}}, "agent.model"),
     ("/v1/sessions", {"agent": {**OVERRIDES, "model": {"id": "m", "effort": "high"}}}, "agent.model.effort"),
     ("/v1/sessions", {"environment_id": "env_other"}, "environment_id"),
@@ -113,6 +116,7 @@ QUERIES = [
     ("/v1/sessions", "order=up", "order"),
     ("/v1/sessions", "deployment_id=d", "deployment_id"),
     ("/v1/sessions", "agent_version=1", "agent_version"),
+    ("/v1/sessions", "agent_id=agent_default&agent_version=0", "agent_version"),
     ("/v1/sessions/{}/events", "page=WyJhIl0", "page"),
     ("/v1/sessions/{}/events", "page=WzFlOTld", "page"),  # a number beyond all numbers
     ("/v1/sessions/{}/events", "limit=1001", "limit"),
@@ -133,6 +137,10 @@ FOREIGN = [
     ("GET", "/v1/sessions/sesn_1/events"),
     ("GET", "/v1/sessions/sesn_1/events/stream"),
     ("GET", "/v1/sessions/sesn_1/messages"),
+    ("GET", "/v1/agents/agent_1"),
+    ("POST", "/v1/agents/agent_1"),
+    ("POST", "/v1/agents/agent_1/archive"),
+    ("GET", "/v1/agents/agent_1/versions"),
 ]
 
 
@@ -215,7 +223,7 @@ def test_a_body_that_is_too_large(client: TestClient) -> None:
 
 def test_what_is_not_there(client: TestClient) -> None:
     for method, path in FOREIGN:
-        error = complaint(client.request(method, path), 404, "not_found_error")
+        error = complaint(client.request(method, path, json={}), 404, "not_found_error")
         assert path.split("/")[3] in error["message"]
     body = {"prompt": "x", "session_id": "sesn_1"}
     complaint(client.post("/v1/tasks", json=body), 404, "not_found_error")

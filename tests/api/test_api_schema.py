@@ -29,10 +29,11 @@ def test_the_document_holds(case: Any, api: Api) -> None:
 
 
 def of_something_real(case: Any, api: Api) -> None:
-    """The same call for a task and a session that exist."""
+    """The same call for a task, a session and an agent that exist."""
     task = api.client.post("/v1/tasks", json={"prompt": "x"}).json()
     if case.path.endswith("/stream"):  # of an open session it would not end
         api.client.post(f"/v1/sessions/{task['session_id']}/archive")
-    real = {"task_id": task["id"], "session_id": task["session_id"]}
+    agent = api.client.post("/v1/agents", json={"name": "x", "model": "x"}).json()
+    real = {"task_id": task["id"], "session_id": task["session_id"], "agent_id": agent["id"]}
     case.path_parameters = {name: real[name] for name in case.path_parameters}
     case.query.pop("wait", None)

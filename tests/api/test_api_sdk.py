@@ -73,10 +73,10 @@ def test_errors_are_those_of_the_sdk(sdk: Anthropic) -> None:
 
 
 def test_unsupported_parts_are_refused_by_name(sdk: Anthropic) -> None:
-    overrides: Any = {"type": "agent_with_overrides", "id": "agent_default", "tools": []}
+    overrides: Any = {"type": "agent_with_overrides", "id": "agent_default", "skills": []}
     with pytest.raises(anthropic.BadRequestError) as refused:
         sdk.beta.sessions.create(agent=overrides, environment_id="env_default")
-    assert "agent.tools: is not supported yet" in refused.value.message
+    assert "agent.skills: is not supported yet" in refused.value.message
     session = sdk.beta.sessions.create(agent="agent_default", environment_id="env_default")
     confirmation: Any = {"type": "user.tool_confirmation", "tool_use_id": "t", "result": "allow"}
     with pytest.raises(anthropic.BadRequestError) as refused:

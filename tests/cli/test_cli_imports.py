@@ -42,14 +42,16 @@ def loaded(shell: Shell, *arguments: str) -> set[str]:
     return set(done.stderr.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["keys", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["keys", "--help"], ["agents", "--help"]]
+)
 def test_help_loads_neither_libraries_nor_a_client(shell: Shell, arguments: list[str]) -> None:
     modules = loaded(shell, *arguments)
     assert "typer" in modules
     assert not modules & {*HEAVY, "httpx2", "api", "worker", "ops"}
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["sessions", "list"], ["submit", "hello"]])
+@pytest.mark.parametrize("arguments", [["status"], ["sessions", "list"], ["submit", "hello"], ["agents"]])
 def test_client_commands_load_an_http_client_and_no_more(client: Shell, arguments: list[str]) -> None:
     modules = loaded(client, *arguments)
     assert "httpx2" in modules

@@ -19,6 +19,7 @@ WRONG = {
     "empty prompt": (["run", " "], {}, 2, "--file"),
     "no prompt": (["submit"], {}, 2, "prompt is empty"),
     "no such file": (["submit", "--file", "/nonexistent"], {}, 2, "/nonexistent"),
+    "agent without a file": (["agents", "create", "/nonexistent"], {}, 2, "/nonexistent"),
     "bad metadata": (["submit", "x", "--metadata", "y"], {}, 2, "NAME=VALUE"),
     "bad time": (["submit", "x", "--not-before", "soon"], {}, 2, "--not-before"),
     "wait for nothing": (["status", "--wait", "1"], {}, 2, "id"),
@@ -126,3 +127,16 @@ def test_neither_input_nor_output_is_open(shell: Shell) -> None:
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, env=shell.env, text=True, check=False)
     assert done.returncode == 2
     assert "standard input is closed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "a JSON object"),
+        ('{"limits": NaN}', "NaN is no JSON"),
+        (b"\xff", "convert it first"),
+    ],
+)
+def test_an_agent_that_is_no_json_object_is_refused(shell: Shell, given: str | bytes, remedy: str) -> None:
+    assert remedy in shell.run("agents", "create", "-", stdin=given).expect(2).err

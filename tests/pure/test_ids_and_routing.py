@@ -20,6 +20,7 @@ def test_prefixes_are_public_and_do_not_change() -> None:
     assert PREFIXES == {
         "WORKSPACE": "wrkspc",
         "KEY": "key",
+        "AGENT": "agent",
         "SESSION": "sesn",
         "TASK": "task",
         "EVENT": "sevt",

@@ -1,7 +1,7 @@
 """The one place that talks to Claude: always streamed, never retried here, heard event by event."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -21,16 +21,19 @@ class Request:
     max_tokens: int
     system: str | None
     messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] = field(default_factory=list)
 
     def parameters(self) -> dict[str, Any]:
         """For `messages.create`. The mark on the last block lets the history be read at a tenth of its price."""
         system = {"system": self.system} if self.system else {}
+        tools = {"tools": self.tools} if self.tools else {}
         return {
             "model": self.model,
             "max_tokens": self.max_tokens,
             "messages": self.messages,
             "cache_control": {"type": "ephemeral"},
             **system,
+            **tools,
         }
 
 

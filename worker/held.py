@@ -2,11 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import Any
 
+from overnight.states import StopRequest
 from overnight.store.leases import Lease
 
 
@@ -19,6 +21,10 @@ class Halt(StrEnum):
     LOST = "lost"  # somebody else owns it, or we can no longer prove that we do
 
 
+STOPS = {Halt.CANCEL: StopRequest.CANCEL, Halt.INTERRUPT: StopRequest.INTERRUPT}
+HALTS = {request: halt for halt, request in STOPS.items()}
+
+
 class Held:
     """One owned session. `halt` may come from any thread at any time; the first reason counts, but LOST wins."""
 
@@ -27,7 +33,7 @@ class Held:
         self.proven_until = proven_until  # on this host's monotonic clock, from before the lease was asked for
         self.task_id: str | None = None
         self._reason: Halt | None = None
-        self._call: Future[object] | None = None
+        self._calls: Sequence[Future[Any]] = ()
         self._lock = threading.Lock()
 
     @property
@@ -48,23 +54,27 @@ class Held:
                 return
             if self._reason is None or reason is Halt.LOST:
                 self._reason = reason
-            call = self._call
-        if call is not None:
-            call.cancel()
+            calls = self._calls
+        _cancel(calls)
 
     @contextmanager
-    def calling(self, call: "Future[object]") -> Iterator[None]:
-        """While inside, a halt cancels `call`; a halt that came before cancels it at once."""
+    def calling(self, *calls: "Future[Any]") -> Iterator[None]:
+        """While inside, a halt cancels `calls`; a halt that came before cancels them at once."""
         with self._lock:
-            self._call = call
+            self._calls = calls
             halted = self._reason is not None
         if halted:
-            call.cancel()
+            _cancel(calls)
         try:
             yield
         finally:
             with self._lock:
-                self._call = None
+                self._calls = ()
+
+
+def _cancel(calls: "Sequence[Future[Any]]") -> None:
+    for call in calls:
+        call.cancel()
 
 
 class Holdings:

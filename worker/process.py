@@ -5,7 +5,7 @@ import random
 import secrets
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -16,11 +16,15 @@ from overnight.expiry import Limits
 from overnight.settings import Settings
 from overnight.store import leases
 from overnight.store.database import Database
+from overnight.tools.registry import load
 from worker import claude
+from worker.agents import Agents
 from worker.decide import RetryRules
 from worker.held import Halt, Holdings
 from worker.hints import Hints
 from worker.keeper import Keeper
+from worker.tools.mcp_servers import McpServers
+from worker.tools.running import Bounds
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +42,11 @@ class Process:
         self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
         self.after_commit = AfterCommit(settings.redis_url)
         self.holdings = Holdings()
+        self.agents = Agents(self.database, settings)
+        self.registry = load(settings.tools)
+        self.mcp = McpServers(allow_commands=settings.allow_mcp_commands)
+        self.bounds = Bounds.of(settings)
+        self.reports = ThreadPoolExecutor(1, "reports")
         own_connection = Database(settings.sql_url, pool_size=1)
         self.keeper = Keeper(own_connection, self.holdings, self.owner, ttl=settings.lease_ttl, slots=slots)
         self.hints = Hints(settings.redis_url, on_stop=self.keeper.look_now)
@@ -81,6 +90,8 @@ class Process:
         for watcher in self._watchers:
             watcher.cancel()
         self.submit(self.claude.close()).result(timeout=5)
+        self.submit(self.mcp.close()).result(timeout=5)
+        self.reports.shutdown()
         self.after_commit.close()
         self.database.close()
         self.loop.call_soon_threadsafe(self.loop.stop)

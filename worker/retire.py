@@ -10,12 +10,12 @@ from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from worker import context
+from worker.advance import load_history
 from worker.asking import Heard, ask
 from worker.claude import Request
 from worker.held import Held
 from worker.persist import persist
 from worker.process import Process
-from worker.step import load_history
 
 log = structlog.get_logger(__name__)
 

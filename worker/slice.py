@@ -11,12 +11,13 @@ from overnight.store import leases, pauses, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from overnight.store.turn import Following, Turn, is_due
+from worker.advance import Advance
 from worker.context import Entry
+from worker.equipment import Equipment
 from worker.held import Halt, Held
 from worker.persist import persist
 from worker.process import Process
 from worker.retire import retire
-from worker.step import Step, load_history
 
 log = structlog.get_logger(__name__)
 
@@ -31,22 +32,30 @@ def run_slice(process: Process, session_id: str) -> None:
             return
         first = _begin_at_once(connection, process, lease)
     with process.holdings.holding(lease, ttl, asked_at) as held:
+        equipment = Equipment(process, lease)
         try:
-            _advance(process, held, lease, first)
+            _advance(process, held, equipment, lease, first)
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
             _leave(process, lease)
+        finally:
+            equipment.close()
 
 
 def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> Following:
     """The first turn, begun in the transaction that takes the session if there is one to do."""
     task = tasks.head(connection, lease.session_id)
-    if task is None or process.draining.is_set() or not is_due(task, lease.now):
+    if task is None or process.draining.is_set() or not _may_begin_at_once(process, lease, task):
         return task
     return turns.begin(connection, lease, task, process.limits)
 
 
-def _advance(process: Process, held: Held, lease: Lease, following: Following) -> None:
+def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
+    """What has tools or limits to look at is taken up in steps of its own."""
+    return turns.is_plain(task) and is_due(task, lease.now) and not process.agents.of(lease).tools
+
+
+def _advance(process: Process, held: Held, equipment: Equipment, lease: Lease, following: Following) -> None:
     ends = time.monotonic() + process.settings.slice_seconds
     history: list[Entry] | None = None
 
@@ -54,19 +63,19 @@ def _advance(process: Process, held: Held, lease: Lease, following: Following) -
         return not process.draining.is_set() and time.monotonic() <= ends
 
     while True:
-        if not isinstance(following, Turn):
-            task = _due(process, held, lease, following)
-            if task is None:
-                return _tell(process, lease.session_id)
-            if not may_go_on():
-                return _hand_back(process, held, lease, task)
-            following = persist(process, held, turns.begin, lease, task, process.limits)
-        turn = following
-        held.turn_to(turn.task.id)
-        history = load_history(process, turn.lease) if history is None else history
-        after = Step(process, held, turn, history, may_go_on).run()
+        task = following.task if isinstance(following, Turn) else _due(process, held, lease, following)
+        if task is None:
+            return _tell(process, lease.session_id)
+        held.turn_to(task.id)
+        advance = Advance(process, held, equipment, may_go_on)
+        if isinstance(following, Turn):
+            after = advance.ask(following, history)
+        elif may_go_on():
+            after = advance.take_up(lease, task, history)
+        else:
+            after = None
         if after is None:
-            return _hand_back(process, held, turn.lease, turn.task)
+            return _hand_back(process, held, lease, task)
         _tell(process, lease.session_id)
         if after.following is None:
             return None

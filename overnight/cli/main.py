@@ -8,7 +8,20 @@ from typing import Annotated, TextIO
 import typer
 
 from overnight import __version__
-from overnight.cli import agents, bench_and_sim, doctor, keys, migrate, processes, run, sessions, tasks, tools, up, watch
+from overnight.cli import (
+    agents,
+    bench_and_sim,
+    doctor,
+    keys,
+    migrate,
+    processes,
+    run,
+    sessions,
+    tasks,
+    tools,
+    up,
+    watch,
+)
 from overnight.cli.exits import EXPLAINED, CliError, Code
 from overnight.cli.output import note, write
 

@@ -14,7 +14,11 @@ from overnight.store import calls, leases, tasks, turn_events
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, move, record
+from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, move, record, start
+
+#: Seconds after which another worker may try what this one cannot; doubled with each try.
+WORKER_PAUSE = 2.0
+LONGEST_WORKER_PAUSE = 60.0
 
 
 def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) -> None:
@@ -32,11 +36,22 @@ def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) ->
     record(connection, turn.lease, stamp, drafts)
 
 
-def wait(connection: Connection, turn: Turn, reason: WaitReason, due: datetime | None, told: Draft) -> None:
-    """The task waits for somebody, at most until `due`; the session is let go."""
-    stamp = leases.guard(connection, turn.lease, events=1)
-    _wait(connection, turn, stamp, reason, due)
-    record(connection, turn.lease, stamp, [told])
+def wait(
+    connection: Connection, turn: Turn, reason: WaitReason, delay: float | None, told: Draft, **changes: Any
+) -> None:
+    """The task waits, at most `delay` seconds, and the session is let go. One that goes on waiting is silent."""
+    drafts = [] if turn.task.wait_reason == reason else [told]
+    stamp = leases.guard(connection, turn.lease, events=len(drafts))
+    due = None if delay is None else stamp.now + timedelta(seconds=delay)
+    _wait(connection, turn, stamp, reason, due, **changes)
+    record(connection, turn.lease, stamp, drafts)
+
+
+def wait_for_worker(connection: Connection, turn: Turn, error: dict[str, Any]) -> None:
+    """No worker that has come by can do it: another one may, sooner or later."""
+    delay = min(WORKER_PAUSE * 2 ** min(turn.task.attempts, 8), LONGEST_WORKER_PAUSE)
+    told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
+    wait(connection, turn, WaitReason.WORKER, delay, told, error=error, attempts=turn.task.attempts + 1)
 
 
 def _wait(
@@ -48,7 +63,12 @@ def _wait(
     if first.stop_request is not None:
         due = stamp.now
     due = _in_time(due, task.deadline)
-    move(connection, task, TaskStatus.WAITING, [TaskStatus.RUNNING], wait_reason=reason, due_at=due, **changes)
+    if task.status == TaskStatus.WAITING:
+        tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes)
+    else:
+        if task.status == TaskStatus.QUEUED:
+            start(connection, task, stamp)
+        move(connection, task, TaskStatus.WAITING, [TaskStatus.RUNNING], wait_reason=reason, due_at=due, **changes)
     leases.let_go(connection, turn.lease, due if first.id == task.id else stamp.now)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, text, update
 from sqlmodel import col
 
+from overnight import tool_results
 from overnight.models import ToolCall
 from overnight.states import CALL_MOVES, AskedBecause, CallStatus, one_of, sources
 from overnight.store.bulk import insert_rows
@@ -89,13 +90,7 @@ def abandoned(call: ToolCall, why: str) -> Outcome:
 
 def results(calls: Collection[ToolCall]) -> list[dict[str, Any]]:
     """The content of the user message that answers the step: one `tool_result` a call, in the order of the calls."""
-    return [_result(call) for call in calls]
-
-
-def _result(call: ToolCall) -> dict[str, Any]:
-    content = {"content": call.content} if call.content else {}  # Claude refuses empty text, and takes none at all
-    failed = {"is_error": True} if call.is_error else {}
-    return {"type": "tool_result", "tool_use_id": call.tool_use_id, **content, **failed}
+    return [tool_results.result(call.tool_use_id, call.content, is_error=call.is_error) for call in calls]
 
 
 @lru_cache

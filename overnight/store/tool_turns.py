@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -14,24 +14,32 @@ from overnight.store import call_events, leases, ledger, pauses, tasks, tool_cal
 from overnight.store.events import Draft
 from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import GUARD_END, NOTHING_USED, Turn, record, start
+from overnight.tool_results import Block
+from overnight.tools.own import Progress
 
-#: Seconds after which another worker may try what this one lacks.
-WORKER_PAUSE = 5.0
 RUNNABLE = frozenset({CallStatus.REQUESTED, CallStatus.ALLOWED, CallStatus.RUNNING})
 
 
-def carry_out(connection: Connection, turn: Turn, moves: Sequence[Move]) -> Turn:
-    """Makes `moves`, those of them that nobody has overtaken; an intent is committed here, before its call."""
+def carry_out(
+    connection: Connection, turn: Turn, moves: Sequence[Move], progress: Progress | None
+) -> tuple[Turn, set[str]]:
+    """Makes `moves`; an intent is committed here, before its call. Gives the turn, and the ids of the calls to run now.
+
+    A call that somebody has answered meanwhile stays as it is.
+    """
     lease, task = turn.lease, turn.task
     drafts = [draft for move in moves if move.outcome for draft in call_events.result(move.call, move.outcome)]
     if task.status != TaskStatus.RUNNING:
         drafts.insert(0, Draft(event_types.SESSION_RUNNING, task_id=task.id))
     stamp = leases.guard(connection, lease, events=len(drafts))
-    overtaken = {move.call.id for move in moves if not tool_calls.make(connection, move)}
+    made = [move for move in moves if tool_calls.make(connection, move)]
     task = task if task.status == TaskStatus.RUNNING else start(connection, task, stamp)
-    told = [draft for draft in drafts if not _tells_of(draft, overtaken)]
-    record(connection, lease, stamp, told)
-    return replace(turn, lease=replace(lease, now=stamp.now), task=task)
+    overtaken = {move.call.id for move in moves} - {move.call.id for move in made}
+    record(connection, lease, stamp, [draft for draft in drafts if not _tells_of(draft, overtaken)])
+    turn = replace(turn, lease=replace(lease, now=stamp.now), task=task)
+    if progress is not None:
+        report(connection, turn, progress.note, progress.fraction)
+    return turn, {move.call.id for move in made if move.target is CallStatus.RUNNING}
 
 
 def finish(connection: Connection, turn: Turn, call: ToolCall, outcome: Outcome) -> None:
@@ -51,8 +59,9 @@ def report(connection: Connection, turn: Turn, note: str, fraction: float | None
     record(connection, turn.lease, stamp, [Draft(event_types.TASK_PROGRESS, progress, turn.task.id)])
 
 
-def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> Turn | None:
-    """What follows when nothing runs any more: the turn to go on with, or None having let go to wait for somebody.
+def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tuple[Turn, list[Block]] | None:
+    """What follows when nothing runs any more: None having let go, to wait for somebody; else the turn, and the results
+    that have entered the ledger. Without these, somebody has answered meanwhile: look again.
 
     `missing` are the ids of calls that this worker cannot run.
     """
@@ -63,29 +72,36 @@ def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> Turn
     if not left:
         return deliver(connection, turn, calls)
     if any(_can_run(call, stamp.now) and call.id not in missing for call in left):
-        return replace(turn, lease=replace(lease, now=stamp.now))  # somebody has answered meanwhile
+        return replace(turn, lease=replace(lease, now=stamp.now)), []
     _wait(connection, turn, left)
     return None
 
 
-def deliver(connection: Connection, turn: Turn, calls: Sequence[ToolCall]) -> Turn:
+def deliver(connection: Connection, turn: Turn, calls: Sequence[ToolCall]) -> tuple[Turn, list[Block]]:
     """All results of the step enter the ledger as one message."""
     lease, task = turn.lease, turn.task
     stamp = leases.guard(connection, lease, 0, GUARD_END, messages=1, **NOTHING_USED)
-    message = {"task_id": task.id, "role": "user", "content": tool_calls.results(calls)}
+    results = tool_calls.results(calls)
+    message = {"task_id": task.id, "role": "user", "content": results}
     ledger.append(connection, lease.workspace_id, lease.session_id, stamp.ledger_seq, stamp.now, [message])
     kept = tasks.keep(connection, task, open_calls=0, ledger_end=stamp.ledger_seq)
     if kept is None:
         raise LeaseLost(task.session_id)
-    return replace(turn, lease=replace(lease, ledger_seq=stamp.ledger_seq, now=stamp.now), task=kept)
+    lease = replace(lease, ledger_seq=stamp.ledger_seq, now=stamp.now)
+    return replace(turn, lease=lease, task=kept), results
 
 
 def _wait(connection: Connection, turn: Turn, left: Sequence[ToolCall]) -> None:
     reason = _reason(left)
+    if reason is WaitReason.WORKER:
+        lacking = ", ".join(sorted({call.name for call in left if call.status in RUNNABLE}))
+        error = {"type": "tools_unavailable", "message": f"no worker that has come by so far serves {lacking}"}
+        pauses.wait_for_worker(connection, turn, error)
+        return
     told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
     if reason in {WaitReason.APPROVAL, WaitReason.TOOL_RESULT}:
         told = turn_events.requires_action(turn.task, [call.id for call in left if _is_for_somebody(call)])
-    pauses.wait(connection, turn, reason, _due(left, turn), told)
+    pauses.wait(connection, turn, reason, _delay(left, turn.lease.now), told)
 
 
 def _is_for_somebody(call: ToolCall) -> bool:
@@ -100,12 +116,10 @@ def _reason(left: Sequence[ToolCall]) -> WaitReason:
     return WaitReason.TOOL_RESULT if any(call.due_at is None for call in left) else WaitReason.TIMER
 
 
-def _due(left: Sequence[ToolCall], turn: Turn) -> datetime | None:
-    """When to look again: at the first due time, or soon where another worker may have what this one lacks."""
+def _delay(left: Sequence[ToolCall], now: datetime) -> float | None:
+    """Seconds until the first due time."""
     times = [call.due_at for call in left if call.due_at is not None]
-    if any(call.status in RUNNABLE for call in left):
-        times.append(turn.lease.now + timedelta(seconds=WORKER_PAUSE))
-    return min(times, default=None)
+    return max((min(times) - now).total_seconds(), 0.0) if times else None
 
 
 def _can_run(call: ToolCall, at: datetime) -> bool:

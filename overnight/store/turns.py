@@ -88,6 +88,15 @@ def fail(
     return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted", chain)
 
 
+def give_up(
+    connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any], *, chain: bool = False
+) -> Following:
+    """The task fails before its next step begins."""
+    if task.status != TaskStatus.RUNNING:
+        task = start(connection, task, leases.guard(connection, lease, events=0))
+    return fail(connection, Turn(lease, task, None, limits), error, None, chain=chain)
+
+
 def stop(
     connection: Connection, turn: Turn, request: StopRequest, call: Call | None, *, chain: bool = False
 ) -> Following:
@@ -114,7 +123,7 @@ def _finish(
         drafts.append(Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": stop_reason}}, task.id))
         wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    elif chain and is_due(following, stamp.now) and _is_plain(following):
+    elif chain and is_due(following, stamp.now) and is_plain(following):
         begun = start(connection, following, stamp)
         span = turn_events.request_start(lease.model, following)
         record(connection, lease, stamp, [*drafts, span])
@@ -123,7 +132,7 @@ def _finish(
     return following
 
 
-def _is_plain(task: Task) -> bool:
+def is_plain(task: Task) -> bool:
     """It may begin unseen: nothing of it is done, and no limit can have been reached."""
     return task.steps == 0 and task.deadline is None
 

@@ -5,9 +5,9 @@ from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
+from worker.tool_results import answer_unanswered, result, results_message
 
 from worker.context import Entry
-from worker.tool_results import answer_unanswered, result, results_message
 
 Block = dict[str, Any]
 TOOLS = ("read", "write-file", "ask_human")

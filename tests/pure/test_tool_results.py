@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worker.tool_results import answer_unanswered, result, results_message
 
 from worker.block_rules import check_block
-from worker.tool_results import answer_unanswered, result, results_message
 
 Block = dict[str, Any]
 TEXTS = st.text(max_size=4) | st.sampled_from([" ", "\n"])

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 from overnight.tools import Permission, Tool
 from overnight.tools.errors import BadTools
+from overnight.tools.kinds import Kind
 from overnight.tools.own import DEFINITIONS
 from worker.tools.files import edit, read, write
 from worker.tools.finding import glob, grep
@@ -17,17 +17,6 @@ AGENT_TOOLSET = "agent_toolset_20260401"
 FILE_TOOLS = {tool.name: tool for tool in (read, write, edit, glob, grep)}
 #: Tools that Claude's side runs; whatever follows is a version.
 SERVER_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_", "advisor_")
-
-
-class Kind(StrEnum):
-    """Who carries a call out."""
-
-    PYTHON = "python"
-    BUILTIN = "builtin"
-    MCP = "mcp"
-    CUSTOM = "custom"  # the client, which answers with `user.custom_tool_result`
-    SERVER = "server"  # Claude's side
-    OVERNIGHT = "overnight"  # we ourselves: wait, report_progress, ask_human
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +53,9 @@ class Toolbox:
         entry = self._entries.get(name)
         return entry.tool if entry else None
 
-    def kind(self, name: str) -> Kind | None:
-        """None: the agent has no such tool, although Claude may ask for it."""
+    def kind(self, name: str) -> Kind:
         entry = self._entries.get(name)
-        return entry.kind if entry else None
+        return entry.kind if entry else Kind.UNKNOWN
 
     def always_asks(self, name: str) -> bool:
         """Whether the agent lets a person allow each call of a tool that is Overnight's own."""

@@ -1,0 +1,80 @@
+"""What a task needs next: its tools, the results of its calls, another request to Claude, or an end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from overnight.models import Task
+from overnight.store import ledger, pauses, turns
+from overnight.store.leases import Lease
+from overnight.store.turn import Turn
+from overnight.tools.errors import BadTools
+from worker.calls import Calls
+from worker.context import Entry
+from worker.equipment import Equipment
+from worker.held import Held
+from worker.limits import exceeded
+from worker.next import Next
+from worker.persist import persist
+from worker.process import Process
+from worker.step import Step
+from worker.tools.errors import ToolsUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """One session's owner at work; `may_go_on`: there is time for another step."""
+
+    process: Process
+    held: Held
+    equipment: Equipment
+    may_go_on: Callable[[], bool]
+
+    def take_up(self, lease: Lease, task: Task, history: list[Entry] | None) -> Next | None:
+        """Brings a task that is due one step further; None when it was halted. Raises `LeaseLost`."""
+        error = exceeded(task, self.equipment.agent.max_steps, lease.now)
+        if error is not None:
+            return self._give_up(lease, task, error)
+        try:
+            missing = self.equipment.toolbox.missing
+        except BadTools as wrong:
+            return self._give_up(lease, task, {"type": "invalid_tools", "message": str(wrong)})
+        except ToolsUnavailable as down:
+            return self._wait(lease, task, str(down))
+        if task.open_calls:
+            return self._calls(lease, task).run(history)
+        if missing:
+            return self._wait(lease, task, f"no worker that has come by so far serves {', '.join(missing)}")
+        return self.ask(self._persist(turns.begin, lease, task, self.process.limits), history)
+
+    def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
+        """The request of a step that has begun, and what it comes to."""
+        history = load_history(self.process, turn.lease) if history is None else history
+        return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
+
+    def _calls(self, lease: Lease, task: Task) -> Calls:
+        turn = Turn(lease, task, None, self.process.limits)
+        return Calls(self.process, self.held, turn, self.equipment, self.may_go_on)
+
+    def _give_up(self, lease: Lease, task: Task, error: dict[str, Any]) -> Next:
+        chain = self.may_go_on()
+        return Next(lease, self._persist(turns.give_up, lease, task, self.process.limits, error, chain=chain))
+
+    def _wait(self, lease: Lease, task: Task, why: str) -> Next:
+        turn = Turn(lease, task, None, self.process.limits)
+        self._persist(pauses.wait_for_worker, turn, {"type": "tools_unavailable", "message": why})
+        return Next(lease, None)
+
+    def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
+        return persist(self.process, self.held, verb, *values, **options)
+
+
+def load_history(process: Process, lease: Lease) -> list[Entry]:
+    """The part of the ledger that is sent."""
+    if lease.ledger_seq == lease.context_from:
+        return []
+    with process.database.read() as connection:
+        return [
+            Entry(row.seq, row.role, row.content)
+            for row in ledger.load(connection, lease.session_id, lease.context_from)
+        ]

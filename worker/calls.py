@@ -1,0 +1,107 @@
+"""The tool calls of one step: decided, begun side by side, each recorded as it ends, then answered together."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from overnight.errors import LeaseLost
+from overnight.models import ToolCall
+from overnight.states import StopRequest
+from overnight.store import tool_calls, tool_turns, turns
+from overnight.store.tool_calls import Outcome
+from overnight.store.turn import Turn
+from worker.call_decisions import begun, decide
+from worker.context import Entry
+from worker.equipment import Equipment
+from worker.held import HALTS, STOPS, Halt, Held
+from worker.next import Next
+from worker.persist import persist
+from worker.process import Process
+from worker.tools import running
+from worker.tools.results import Result
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """`may_chain` is asked at the end: may the next turn begin at once?"""
+
+    process: Process
+    held: Held
+    turn: Turn
+    equipment: Equipment
+    may_chain: Callable[[], bool]
+
+    def run(self, history: list[Entry] | None) -> Next | None:
+        """Carries out what can be; None when it was halted, and the calls are left as they stand.
+
+        Raises `LeaseLost`, `ToolsUnavailable` and `BadTools`.
+        """
+        turn, task = self.turn, self.turn.task
+        if task.stop_request is not None:  # asked of an owner who died before he could
+            self.held.halt(HALTS[StopRequest(task.stop_request)])
+        while self.held.reason is None:
+            calls = self._read(turn)
+            found = decide(calls, self.equipment.toolbox, turn.lease.now)
+            if found.moves:
+                turn, made = self._persist(tool_turns.carry_out, turn, found.moves, found.progress)
+                self._perform(turn, begun(calls, made))
+                continue
+            settled = self._persist(tool_turns.settle, turn, found.missing)
+            if settled is None:
+                return Next(turn.lease, None)
+            turn, results = settled
+            if results:
+                told = Entry(turn.lease.ledger_seq, "user", results)
+                return Next(turn.lease, turn.task, None if history is None else [*history, told])
+        return self._halted(turn)
+
+    def _read(self, turn: Turn) -> list[ToolCall]:
+        assert turn.task.ledger_end is not None
+        with self.process.database.read() as connection:
+            return tool_calls.of_step(connection, turn.lease.session_id, turn.task.ledger_end)
+
+    def _perform(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
+        """Runs them side by side; each result is stored as it comes."""
+        under_way = {self._start(turn, call): call for call in calls}
+        with self.held.calling(*under_way):
+            for future in as_completed(under_way):
+                try:
+                    result = future.result()
+                except CancelledError:
+                    continue
+                outcome = Outcome(result.content, result.is_error)
+                self._persist(tool_turns.finish, turn, under_way[future], outcome)
+
+    def _start(self, turn: Turn, call: ToolCall) -> "Future[Result]":
+        tool = self.equipment.tool(call)
+        assert tool is not None
+        context = self.equipment.context(turn.task.id, call.id, self._reporter(turn))
+        return running.begin(tool, call.input, context, self.process.loop, self.process.bounds)
+
+    def _reporter(self, turn: Turn) -> Callable[[str, float | None], object]:
+        """Writes in a thread of its own: a tool may report from the event loop, which no database must hold up."""
+        return lambda note, fraction: self.process.reports.submit(self._report, turn, note, fraction)
+
+    def _report(self, turn: Turn, note: str, fraction: float | None) -> None:
+        try:
+            with self.process.database.write() as connection:
+                tool_turns.report(connection, turn, note, fraction)
+        except Exception as error:
+            log.warning("progress_not_shown", session=turn.lease.session_id, error=type(error).__name__)
+
+    def _halted(self, turn: Turn) -> Next | None:
+        if self.held.reason is Halt.LOST:
+            raise LeaseLost(turn.lease.session_id)
+        request = STOPS.get(self.held.reason) if self.held.reason else None
+        if request is None:
+            return None
+        following = self._persist(turns.stop, turn, request, None, chain=self.may_chain())
+        return Next(turn.lease, following)
+
+    def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
+        return persist(self.process, self.held, verb, *values, **options)

@@ -10,12 +10,9 @@ def exceeded(task: Task, most_steps: int, now: datetime) -> dict[str, Any] | Non
     """The error ({type, message}) with which the task fails instead of taking another step."""
     if task.deadline is not None and task.deadline <= now:
         at = task.deadline.isoformat(timespec="seconds")
-        return {
-            "type": "deadline_exceeded",
-            "message": f"the task's deadline {at} has passed; retry it with a later one",
-        }
+        return {"type": "deadline_exceeded", "message": f"its deadline {at} has passed; retry it with a later one"}
     most = task.max_steps or most_steps
-    if task.steps >= most:
-        told = f"the task has taken {task.steps} steps, its limit is {most}; retry it with a higher max_steps to go on"
+    if task.steps >= most and not task.open_calls:
+        told = f"it has taken {task.steps} steps and its limit is {most}; retry it with a higher max_steps to go on"
         return {"type": "max_steps_exceeded", "message": told}
     return None

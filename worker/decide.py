@@ -10,7 +10,8 @@ from overnight.states import WaitReason
 from overnight.store.turn import Pause
 from worker.failures import Failure, Remedy
 
-KEPT = {"end_turn", "max_tokens", "stop_sequence"}
+KEPT = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn"}
+CUT = "the reply was cut by max_tokens within a tool call, which cannot be carried out; raise max_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ def judge_message(message: dict[str, Any]) -> Failure | None:
         return Failure(Remedy.RETRY, {"type": "truncated_stream", "message": "the reply has no stop reason"})
     if reason not in KEPT:
         return Failure(Remedy.FAIL, {"type": "unexpected_stop_reason", "message": f"Claude stopped for '{reason}'"})
+    calls = any(block["type"] == "tool_use" for block in message["content"])
+    if calls and reason == "max_tokens":
+        return Failure(Remedy.FAIL, {"type": "max_tokens", "message": CUT})
+    if calls != (reason == "tool_use"):
+        said = f"Claude stopped for '{reason}' {'with' if calls else 'without'} a tool call"
+        return Failure(Remedy.FAIL, {"type": "unexpected_stop_reason", "message": said})
     if not message["content"]:
         return Failure(Remedy.FAIL, {"type": "empty_reply", "message": "Claude answered with nothing"})
     return None

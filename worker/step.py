@@ -16,6 +16,7 @@ from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
 from worker.held import HALTS, STOPS, Halt, Held
+from worker.history_faults import InvalidHistory
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
@@ -45,7 +46,11 @@ class Step:
         if task.stop_request is not None:  # asked of an owner who died before he could
             self.held.halt(HALTS[StopRequest(task.stop_request)])
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
-        heard = ask(self.process, self.held, self._request(), words=words)
+        try:
+            request = self._request()
+        except InvalidHistory as wrong:  # Claude would refuse it, and says less clearly why
+            return self._fail(Heard(None, None, None), {"type": "invalid_history", "message": str(wrong)})
+        heard = ask(self.process, self.held, request, words=words)
         if heard.message is not None:
             return self._succeed(heard.message, heard, words.event_id)
         if heard.failure is None:
@@ -81,13 +86,14 @@ class Step:
             lease, following = turn.lease, turn.task
         else:
             following = self._persist(turns.succeed, reply, chain=self.may_chain())
-            lease = replace(
-                self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + (1 if self.turn.is_under_way else 2)
-            )
-        said = [Entry(lease.ledger_seq, "assistant", content)]
-        if not self.turn.is_under_way:
-            said.insert(0, Entry(lease.ledger_seq - 1, "user", self.turn.task.content))
-        return Next(lease, following, [*self.history, *said])
+            written = 1 if self.turn.is_under_way else 2
+            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + written)
+        return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
+
+    def _said(self, end: int, content: list[dict[str, Any]]) -> list[Entry]:
+        """What the step has added to the ledger."""
+        answer = Entry(end, "assistant", content)
+        return [answer] if self.turn.is_under_way else [Entry(end - 1, "user", self.turn.task.content), answer]
 
     def _stop(self, heard: Heard) -> Next | None:
         request = STOPS.get(self.held.reason) if self.held.reason else None

@@ -140,7 +140,7 @@ def test_a_call_that_takes_too_long_ends_and_leaves_the_server_usable(loop: Loop
 
 
 def test_programs_are_started_only_where_that_is_switched_on(loop: Loop) -> None:
-    with pytest.raises(ToolsUnavailable, match="tiny.*OVERNIGHT_ALLOW_MCP_COMMANDS"):
+    with pytest.raises(ToolsUnavailable, match=r"tiny.*OVERNIGHT_ALLOW_MCP_COMMANDS"):
         loop.run(McpServers(allow_commands=False).tools(STDIO))
 
 

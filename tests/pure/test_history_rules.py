@@ -296,7 +296,7 @@ SPOILS: dict[Spoil, set[Rule]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILS, ids=lambda spoil: spoil.__name__)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(case=cases(), data=st.data())
 def test_what_spoils_a_history_is_named(spoil: Spoil, case: Case, data: st.DataObject) -> None:
     messages = copy.deepcopy(built(case))

@@ -23,6 +23,7 @@ class Request:
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_choice: dict[str, Any] | None = None
+    is_paused: bool = False  # the last message is Claude's, who paused and goes on
 
     def parameters(self) -> dict[str, Any]:
         """For `messages.create`. The mark on the last block lets the history be read at a tenth of its price."""

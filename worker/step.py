@@ -7,7 +7,7 @@ from typing import Any
 from overnight.states import StopRequest
 from overnight.store import pauses, turns
 from overnight.store.turn import Following, Pause, Reply, Turn
-from worker import context, history_rules
+from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
 from worker.claude import Request
@@ -16,7 +16,6 @@ from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
 from worker.held import HALTS, STOPS, Halt, Held
-from worker.history_faults import InvalidHistory
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
@@ -46,11 +45,7 @@ class Step:
         if task.stop_request is not None:  # asked of an owner who died before he could
             self.held.halt(HALTS[StopRequest(task.stop_request)])
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
-        try:
-            request = self._request()
-        except InvalidHistory as wrong:  # Claude would refuse it, and says less clearly why
-            return self._fail(Heard(None, None, None), {"type": "invalid_history", "message": str(wrong)})
-        heard = ask(self.process, self.held, request, words=words)
+        heard = ask(self.process, self.held, self._request(), words=words)
         if heard.message is not None:
             return self._succeed(heard.message, heard, words.event_id)
         if heard.failure is None:
@@ -66,14 +61,12 @@ class Step:
                 return self._fail(heard, given_up.error)
 
     def _request(self) -> Request:
-        """Raises `InvalidHistory`, should the choice of messages be wrong."""
         lease, task, tools = self.turn.lease, self.turn.task, self.equipment.toolbox.definitions
         under_way = self.turn.is_under_way
         prompt = [] if under_way else task.content
         sent = context.messages(self.history, prompt, lease.context_cut, opening=task.content)
         paused = under_way and self.history[-1].role == "assistant"
-        history_rules.check(sent, [tool["name"] for tool in tools], paused=paused)
-        return Request(lease.model, lease.max_tokens, lease.system, sent, tools)
+        return Request(lease.model, lease.max_tokens, lease.system, sent, tools, is_paused=paused)
 
     def _succeed(self, message: dict[str, Any], heard: Heard, event_id: str) -> Next:
         assert heard.call is not None

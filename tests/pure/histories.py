@@ -1,11 +1,13 @@
 """Ledgers as workers write them: turns with tool loops, Claude's own tools, pauses, and turns that were stopped."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
 
+from overnight.tool_results import result
 from worker.context import Entry
 
 Block = dict[str, Any]

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from anthropic import beta_tool
 from anthropic.lib.tools import ToolError
 from pydantic import BaseModel
 
-from overnight.tools import Cancelled, Context, Tool, tool
+from overnight.tools import CancelFlag, Cancelled, Context, Tool, tool
 from tests.worker.loops import Loop, running_loop
 from worker.tools.errors import Halted
 from worker.tools.results import NOTHING, Result
@@ -289,11 +290,20 @@ def test_a_halt_is_no_result_of_a_function_that_ignores_it(loop: Loop, context: 
     released.set()
 
 
-def test_a_halt_is_no_result_of_a_function_that_returns_because_of_it(loop: Loop, context: Context) -> None:
-    for _ in range(50):  # whoever comes first, the flag or the result
-        mine, started = Context(folder=context.folder), threading.Event()
+class SlowToTell(CancelFlag):
+    """The tool sees it, and is done, before the loop hears of it."""
 
-        _halting(loop, _obeying(started), mine, started)
+    @contextmanager
+    def telling(self, listener: Callable[[], object]) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize("flag", [CancelFlag, SlowToTell])
+def test_a_halt_is_no_result_of_a_function_that_returns_because_of_it(
+    loop: Loop, tmp_path: Path, flag: type[CancelFlag]
+) -> None:
+    started = threading.Event()
+    _halting(loop, _obeying(started), Context(folder=tmp_path, cancelled=flag()), started)
 
 
 def _obeying(started: threading.Event) -> Tool:

@@ -1,6 +1,7 @@
 """Workers killed at every point of a step with two tool calls: each effect happens once, or as its policy says."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -73,16 +74,20 @@ def arm(cluster: Cluster, point: str) -> None:
 
 
 def submit(cluster: Cluster, policy: str, more: str = "") -> Task:
-    tools = [{"type": "python", "name": policy}]
+    return submit_with(cluster, [{"type": "python", "name": policy}], PROMPT.format(tool=policy) + more)
+
+
+def submit_with(cluster: Cluster, tools: list[dict[str, Any]], prompt: str) -> Task:
+    """To a new session of a new agent with `tools`."""
     limits = {"max_steps": 20, "max_tokens": 1_000, "max_retry_age": 600.0}
     agent = Definition("a", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=tools)
-    prompt = NewTask([{"type": "text", "text": PROMPT.format(tool=policy) + more}])
     with cluster.database.write() as connection:
         made = agents.create(connection, DEFAULT_WORKSPACE, agent)
         session = NewSession(
             model=agent.model, max_tokens=1_000, agent_id=made.agent.id, agent_version=made.version.version
         )
-        accepted = sessions.create(connection, DEFAULT_WORKSPACE, session, [prompt], idle_check=0)[0]
+        first = NewTask([{"type": "text", "text": prompt}])
+        accepted = sessions.create(connection, DEFAULT_WORKSPACE, session, [first], idle_check=0)[0]
     cluster.after_commit.wake(accepted.task.session_id, accepted.task.id)
     return accepted.task
 

@@ -41,6 +41,21 @@ def assert_history_was_sent(cluster: Cluster) -> int:
     return len(listed)
 
 
+def assert_results_were_sent(cluster: Cluster) -> int:
+    """Each request is its ledger up to where it stood then, word for word: all calls before it have their results."""
+    ledgers: dict[str, list[Any]] = {}
+    for row in cluster.rows("SELECT DISTINCT session_id FROM messages"):
+        told = [{"role": entry.role, "content": entry.content} for entry in cluster.ledger(row.session_id)]
+        ledgers[_texts(told[0]["content"])] = told
+    requests = cluster.sim("GET", "/sim/requests")["data"]
+    for request in requests:
+        sent = request["messages"]
+        assert sent == ledgers[_texts(sent[0]["content"])][: len(sent)], f"request {request['n']} departs"
+        asked = [block["id"] for message in sent for block in message["content"] if block["type"] == "tool_use"]
+        assert request["answered"] == asked, f"request {request['n']} went out before its results"
+    return len(requests)
+
+
 def overlapping_requests(cluster: Cluster) -> list[tuple[int, int]]:
     """Pairs of requests of one session that were in flight at once."""
     requests = cluster.sim("GET", "/sim/requests")

@@ -31,7 +31,7 @@ class PendingCall(BaseModel):
     input: dict[str, Any]
     because: AskedBecause | None = Field(
         default=None,
-        description="Of a confirmation. `crash`: it was under way when its worker died; allow runs it again",
+        description="Of a confirmation. `crash`: its worker died while it ran; to allow it runs it again",
     )
     question: str | None = Field(default=None, description="Of ask_human")
     choices: list[str] | None = Field(default=None, description="Of ask_human: answers to choose from, if there are")

@@ -66,7 +66,7 @@ class CustomToolResult(Strict):
 
     type: Literal["user.custom_tool_result"]
     custom_tool_use_id: Name
-    content: Annotated[list[ResultBlock], Field(max_length=1_000)] = []
+    content: Annotated[list[ResultBlock], Field(max_length=1_000)] = Field(default_factory=list)
     is_error: bool | None = None
     session_thread_id: NoThread = None
 

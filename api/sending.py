@@ -32,7 +32,7 @@ def events(
             case UserInterrupt():
                 draft, wake = submissions.interrupt(connection, workspace_id, session_id)
             case _:
-                answered = _answer(connection, workspace_id, session_id, request, place)
+                answered = _answer(connection, workspace_id, session_id, event, place)
                 draft, wake, task_id = answered.event, answered.wake, task_id or answered.task_id
         echoes.append(_echo(draft))
         wakes.append(wake)
@@ -42,16 +42,14 @@ def events(
 
 def _answer(connection: Connection, workspace_id: str, session_id: str, request: EventsRequest, place: int) -> Answered:
     event = request.events[place]
-    more = any(isinstance(later, ToolAnswer) for later in request.events[place + 1 :])
     of_session = (connection, workspace_id, session_id)
     try:
         if isinstance(event, ToolConfirmation):
             allow = event.result == "allow"
             message = event.deny_message
-            return answers.confirm(*of_session, event.tool_use_id, allow=allow, deny_message=message, more=more)
-        assert isinstance(event, CustomToolResult)
+            return answers.confirm(*of_session, event.tool_use_id, allow=allow, deny_message=message)
         is_error = bool(event.is_error)
-        return answers.provide(*of_session, event.custom_tool_use_id, event.blocks(), is_error=is_error, more=more)
+        return answers.provide(*of_session, event.custom_tool_use_id, event.blocks(), is_error=is_error)
     except InvalidRequest as error:
         raise _in_its_place(error, place) from error
 

@@ -10,19 +10,17 @@ from sqlalchemy import Connection
 
 from overnight import event_types
 from overnight.errors import InvalidRequest
-from overnight.models import Task, ToolCall
+from overnight.models import ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import call_events, events, given, tasks, tool_calls, turn_events
+from overnight.store import call_events, events, given, tasks, tool_calls
 from overnight.store.events import Draft
 from overnight.store.given import Said
 from overnight.store.places import reserve
 from overnight.store.submissions import Attention, call_attention
 from overnight.store.tool_calls import Content, Move, Outcome
-from overnight.store.tool_turns import RUNNABLE
 
-#: What a task waits for that an answer may end; with the first two it waits for somebody.
-FOR_SOMEBODY = frozenset({WaitReason.APPROVAL, WaitReason.TOOL_RESULT})
-ANSWERABLE = FOR_SOMEBODY | {WaitReason.TIMER, WaitReason.WORKER}
+#: What a task waits for that an answer may end.
+ANSWERABLE = frozenset({WaitReason.APPROVAL, WaitReason.TOOL_RESULT, WaitReason.TIMER, WaitReason.WORKER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +40,8 @@ def confirm(
     *,
     allow: bool,
     deny_message: str | None,
-    more: bool = False,
 ) -> Answered:
-    """Lets a call run, or not; `more`: other answers follow in this transaction.
+    """Lets a call run, or not.
 
     Raises `NotFound`, `SessionClosed`, and `InvalidRequest` where nobody waits for it.
     """
@@ -60,7 +57,7 @@ def confirm(
         return _again(connection, call, said, attention, _not_asked(call))
     denied = Outcome(f"The user denied this tool call{f': {deny_message}' if deny_message else '.'}", is_error=True)
     move = Move(call, CallStatus.ALLOWED) if allow else Move(call, CallStatus.DONE, denied)
-    return _take(connection, move, said, attention, [] if allow else call_events.result(call, denied), more)
+    return _take(connection, move, said, attention, [] if allow else call_events.result(call, denied))
 
 
 def provide(
@@ -71,9 +68,8 @@ def provide(
     content: Content,
     *,
     is_error: bool,
-    more: bool = False,
 ) -> Answered:
-    """The result of a call that the client carries out, or the answer to a question; `more` as for `confirm`.
+    """The result of a call that the client carries out, or the answer to a question.
 
     Raises `NotFound`, `SessionClosed`, and `InvalidRequest` for another's call and for one that has its result.
     """
@@ -87,39 +83,28 @@ def provide(
         raise _refusal(said, _not_the_clients(call))
     if call.status == CallStatus.DONE:
         return _again(connection, call, said, attention, "has ended, and takes no result any more")
-    return _take(connection, Move(call, CallStatus.DONE, Outcome(content, is_error)), said, attention, [], more)
+    return _take(connection, Move(call, CallStatus.DONE, Outcome(content, is_error)), said, attention, [])
 
 
 def _take(
-    connection: Connection, move: Move, said: Said, attention: Attention, told: list[Draft], more: bool
+    connection: Connection, move: Move, said: Said, attention: Attention, told: list[Draft]
 ) -> Answered:
     call = move.call
     if not tool_calls.make(connection, move):
         raise _refusal(said, f"takes no answer now, it is {call.status}")
     draft = Draft(said.type, said.payload, call.task_id)
-    drafts = [draft, *told, *_follow_up(connection, call, attention.now, more)]
+    drafts = [draft, *told]
     place = reserve(connection, call.session_id, events=len(drafts))
     events.append(connection, call.workspace_id, call.session_id, place.event_seq, place.now, drafts)
+    _take_up(connection, call, attention.now)
     return Answered(draft, call.task_id, attention.wake)
 
 
-def _follow_up(connection: Connection, call: ToolCall, at: datetime, more: bool) -> list[Draft]:
-    """A task that waits is due now, unless all that is left is for others to answer: then the session says so."""
+def _take_up(connection: Connection, call: ToolCall, at: datetime) -> None:
+    """A task that waits is due now: its owner sees what the answer lets it do, and tells what is left."""
     task = tasks.get(connection, call.workspace_id, call.task_id)
-    if task.status != TaskStatus.WAITING or task.wait_reason not in ANSWERABLE:
-        return []
-    left = [one for one in tool_calls.of_step(connection, call.session_id, call.message_seq) if not one.finished_at]
-    asked = [one for one in left if call_events.is_for_somebody(one)]
-    if not asked or task.wait_reason not in FOR_SOMEBODY or any(one.status in RUNNABLE for one in left):
+    if task.status == TaskStatus.WAITING and task.wait_reason in ANSWERABLE:
         tasks.keep(connection, task, due_at=at)
-        return []
-    return _goes_on_waiting(connection, task, asked, more)
-
-
-def _goes_on_waiting(connection: Connection, task: Task, asked: list[ToolCall], more: bool) -> list[Draft]:
-    approval = any(one.status == CallStatus.ASKED for one in asked)
-    tasks.keep(connection, task, wait_reason=WaitReason.APPROVAL if approval else WaitReason.TOOL_RESULT)
-    return [] if more else [turn_events.requires_action(task, [one.id for one in asked])]
 
 
 def _again(connection: Connection, call: ToolCall, said: Said, attention: Attention, why: str) -> Answered:

@@ -16,11 +16,20 @@ class Agents:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._built_in = built_in(settings)
-        self._version = lru_cache(KEPT)(self._read)
+        self._stored = lru_cache(KEPT)(self._read)
 
     def of(self, lease: Lease) -> Resolved:
         """The version that the session started with, and what the session replaces of it."""
-        return resolve(self._version(lease.agent_id, lease.agent_version), lease.overrides)
+        return resolve(self._version(lease), lease.overrides)
+
+    def is_without_tools(self, lease: Lease) -> bool:
+        """Whether that is certain without asking the database."""
+        return lease.agent_id == self._built_in.agent_id and not lease.overrides
+
+    def _version(self, lease: Lease) -> AgentVersion:
+        if lease.agent_id == self._built_in.agent_id:
+            return self._built_in
+        return self._stored(lease.agent_id, lease.agent_version)
 
     def _read(self, agent_id: str, number: int) -> AgentVersion:
         with self._database.read() as connection:

@@ -57,7 +57,7 @@ def ask(process: Process, held: Held, request: Request, *, purpose: str = "step"
 def judge_request(request: Request) -> Failure | None:
     """The failure that sending this would be, told before it costs a request: which message breaks which rule."""
     try:
-        check(request.messages)
+        check(request.messages, [tool["name"] for tool in request.tools], paused=request.is_paused)
     except InvalidHistory as invalid:
         return Failure(Remedy.FAIL, {"type": "invalid_history", "message": str(invalid)})
     return None

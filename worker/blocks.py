@@ -27,11 +27,12 @@ def is_results_only(content: list[Block]) -> bool:
     return all(block["type"] == "tool_result" for block in content)
 
 
-def follow(content: list[Block], open_calls: dict[str, int], index: int = 0) -> str | None:
-    """Keeps the calls of Claude's own tools that a reply leaves open; gives the id of a result that answers none."""
+def follow(content: list[Block], open_calls: dict[str, int], index: int = 0) -> list[str]:
+    """Keeps the calls of Claude's own tools that a reply leaves open; gives the ids of results that answer none."""
+    stray = []
     for block in content:
         if block["type"] in SERVER_CALLS:
             open_calls[block["id"]] = index
         elif block["type"].endswith("_tool_result") and open_calls.pop(block.get("tool_use_id", ""), None) is None:
-            return str(block.get("tool_use_id"))
-    return None
+            stray.append(str(block.get("tool_use_id")))
+    return stray

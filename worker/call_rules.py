@@ -51,8 +51,8 @@ def check_server_calls(messages: Sequence[Message]) -> None:
     open_calls: dict[str, int] = {}
     for index, message in enumerate(messages):
         if message["role"] == "assistant":
-            if (stray := follow(message["content"], open_calls, index)) is not None:
-                raise InvalidHistory(index, Rule.SERVER_RESULT_KNOWN, stray)
+            if stray := follow(message["content"], open_calls, index):
+                raise InvalidHistory(index, Rule.SERVER_RESULT_KNOWN, ", ".join(stray))
         elif open_calls and not is_results_only(message["content"]):
             call, asked_at = next(iter(open_calls.items()))
             raise InvalidHistory(asked_at, Rule.SERVER_CALL_ANSWERED, call)

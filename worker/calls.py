@@ -1,7 +1,7 @@
 """The tool calls of one step: decided, begun side by side, each recorded as it ends, then answered together."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,14 +68,19 @@ class Calls:
     def _perform(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
         """Runs them side by side; each result is stored as it comes."""
         under_way = {self._start(turn, call): call for call in calls}
-        with self.held.calling(*under_way):
-            for future in as_completed(under_way):
-                try:
-                    result = future.result()
-                except CancelledError:
-                    continue
-                outcome = Outcome(result.content, result.is_error)
-                self._persist(tool_turns.finish, turn, under_way[future], outcome)
+        try:
+            with self.held.calling(*under_way):
+                for future in as_completed(under_way):
+                    self._record(turn, under_way[future], future)
+        finally:
+            for future in under_way:  # whoever has lost the session must not leave its calls running
+                future.cancel()
+
+    def _record(self, turn: Turn, call: ToolCall, ended: "Future[Result]") -> None:
+        if ended.cancelled():  # halted: what it came to, nobody knows
+            return
+        result = ended.result()
+        self._persist(tool_turns.finish, turn, call, Outcome(result.content, result.is_error))
 
     def _start(self, turn: Turn, call: ToolCall) -> "Future[Result]":
         tool = self.equipment.tool(call)

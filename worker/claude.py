@@ -22,11 +22,14 @@ class Request:
     system: str | None
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] = field(default_factory=list)
+    tool_choice: dict[str, Any] | None = None
+    is_paused: bool = False  # the last message is Claude's, who paused and goes on
 
     def parameters(self) -> dict[str, Any]:
         """For `messages.create`. The mark on the last block lets the history be read at a tenth of its price."""
         system = {"system": self.system} if self.system else {}
         tools = {"tools": self.tools} if self.tools else {}
+        choice = {"tool_choice": self.tool_choice} if self.tool_choice else {}
         return {
             "model": self.model,
             "max_tokens": self.max_tokens,
@@ -34,6 +37,7 @@ class Request:
             "cache_control": {"type": "ephemeral"},
             **system,
             **tools,
+            **choice,
         }
 
 

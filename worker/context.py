@@ -33,7 +33,7 @@ def messages(
     `opening` is what the turn under way began with, sent again when the history begins within that turn.
     """
     spoken = [block for block in prompt if not _is_blank(block)]
-    left_out = _never_answered(history, ended=bool(spoken))
+    left_out = _unpaired(history, ended=bool(spoken))
     sent: list[dict[str, Any]] = []
     for entry in _with_a_beginning(history, () if spoken else opening):
         _add(sent, entry.role, [block for block in entry.content if _is_sent(block, entry, cut, left_out)])
@@ -86,19 +86,19 @@ def _with_a_beginning(history: Sequence[Entry], opening: Sequence[Block]) -> Seq
         return history
     first = replace(history[0], content=[block for block in history[0].content if block["type"] != "tool_result"])
     rest = [first, *history[1:]] if first.content else history[1:]
-    if not rest or rest[0].role == "user":
+    if rest and rest[0].role == "user":
         return rest
     began = [] if any(entry.role == "user" and not is_results_only(entry.content) for entry in rest) else opening
     return [Entry(0, "user", [*began, GONE]), *rest]
 
 
-def _never_answered(history: Sequence[Entry], *, ended: bool) -> set[str]:
-    """The calls of Claude's own tools that a turn which has ended left open: it was stopped, and they never will be."""
+def _unpaired(history: Sequence[Entry], *, ended: bool) -> set[str]:
+    """The calls of Claude's own tools that a turn was stopped at, never to be answered; and results without a call."""
     found: set[str] = set()
     open_calls: dict[str, int] = {}
     for entry in history:
         if entry.role == "assistant":
-            follow(entry.content, open_calls)
+            found.update(follow(entry.content, open_calls))
         elif open_calls and not is_results_only(entry.content):
             found.update(open_calls)
             open_calls.clear()
@@ -130,7 +130,9 @@ def _close_reply(sent: list[dict[str, Any]]) -> None:
 def _is_sent(block: Block, entry: Entry, cut: int, left_out: set[str]) -> bool:
     if entry.role == "assistant" and block["type"] in THINKING:
         return entry.seq > cut and bool(block.get("signature") or block.get("data"))
-    return not _is_blank(block) and block.get("id") not in left_out
+    if left_out and (block.get("id") in left_out or block.get("tool_use_id") in left_out):
+        return False
+    return not _is_blank(block)
 
 
 def _is_blank(block: Block) -> bool:

@@ -8,9 +8,12 @@ from typing import Any
 from overnight.models import Task
 from overnight.states import WaitReason
 from overnight.store.turn import Pause
-from worker.failures import Failure, Remedy
+from worker.failures import UNPARSABLE, Failure, Remedy
 
-KEPT = {"end_turn", "max_tokens", "stop_sequence"}
+KEPT = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn"}
+CUT = "the reply was cut by max_tokens within a tool call, which cannot be carried out; raise max_tokens"
+#: Tries of a reply that is no JSON: Claude may do better next time, and will not in a day.
+FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,17 @@ def judge_message(message: dict[str, Any]) -> Failure | None:
         return Failure(Remedy.RETRY, {"type": "truncated_stream", "message": "the reply has no stop reason"})
     if reason not in KEPT:
         return Failure(Remedy.FAIL, {"type": "unexpected_stop_reason", "message": f"Claude stopped for '{reason}'"})
-    if not message["content"]:
+    return _judge_content(message["content"], reason)
+
+
+def _judge_content(content: list[dict[str, Any]], reason: str) -> Failure | None:
+    calls = any(block["type"] == "tool_use" for block in content)
+    if calls and reason == "max_tokens":
+        return Failure(Remedy.FAIL, {"type": "max_tokens", "message": CUT})
+    if calls != (reason == "tool_use"):
+        said = f"Claude stopped for '{reason}' {'with' if calls else 'without'} a tool call"
+        return Failure(Remedy.FAIL, {"type": "unexpected_stop_reason", "message": said})
+    if not content:
         return Failure(Remedy.FAIL, {"type": "empty_reply", "message": "Claude answered with nothing"})
     return None
 
@@ -59,6 +72,8 @@ def judge_failure(
         return GiveUp(failure.error)
     if failure.remedy is Remedy.SHRINK:
         return Shrink(failure.error)
+    if failure.error["type"] == UNPARSABLE and task.attempts + 1 >= FEW:
+        return GiveUp(failure.error)
     if task.retry_since is not None and (now - task.retry_since).total_seconds() > rules.max_age:
         tried = f"gave up after {task.attempts + 1} tries in {rules.max_age:.0f} s: {failure.error['message']}"
         return GiveUp({**failure.error, "message": tried})

@@ -61,6 +61,8 @@ BY_TYPE = {
 SPENT = {"enforced_spend_limit_reached", "contract_spend_limit_reached", "organization_on_hold"}
 TOO_LONG = ("prompt is too long", "exceed context limit", "exceeds the maximum size")
 
+UNPARSABLE = "unparsable_stream"
+
 NETWORK = (
     anthropic.APIConnectionError,
     httpx2.HTTPError,
@@ -79,7 +81,7 @@ def classify(error: BaseException) -> Failure:
         case StreamError():
             return _in_stream(error.error)
         case json.JSONDecodeError():
-            return _network("unparsable_stream", "Claude sent what is not JSON")
+            return _network(UNPARSABLE, "Claude sent what is not JSON")
         case _ if isinstance(error, NETWORK):
             return _network("connection_error", f"{type(error).__name__}: {_text(error)}")
         case _:

@@ -14,7 +14,7 @@ import uvloop
 from overnight.after_commit import AfterCommit
 from overnight.expiry import Limits
 from overnight.settings import Settings
-from overnight.store import leases
+from overnight.store import leases, pauses
 from overnight.store.database import Database
 from overnight.tools.registry import load
 from worker import claude
@@ -66,6 +66,8 @@ class Process:
         """
         with self.database.write() as connection:
             orphans = leases.free_predecessor(connection, self.owner)
+            if self.registry.tools:
+                pauses.try_again_now(connection)
         for session_id in orphans:
             self.after_commit.wake(session_id)
         self._thread.start()

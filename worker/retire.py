@@ -1,5 +1,7 @@
 """What an owner does with a session that nobody uses: warn, summarise, archive. A task that arrives first wins."""
 
+from typing import Any
+
 import structlog
 
 from overnight import expiry
@@ -13,6 +15,7 @@ from worker import context
 from worker.advance import load_history
 from worker.asking import Heard, ask
 from worker.claude import Request
+from worker.context import Entry
 from worker.held import Held
 from worker.persist import persist
 from worker.process import Process
@@ -71,8 +74,18 @@ def _summary_request(process: Process, lease: Lease) -> Request:
     # Another model may not read this one's thinking, so all of it stays behind.
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
-    sent = context.messages(load_history(process, lease), prompt, cut)
-    return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent)
+    history = load_history(process, lease)
+    sent = context.messages(history, prompt, cut)
+    tools = _described(history)
+    choice = {"type": "none"} if tools else None
+    return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)
+
+
+def _described(history: list[Entry]) -> list[dict[str, Any]]:
+    """The tools that were called, by name alone: Claude takes no calls of tools that a request does not define."""
+    blocks = (block for entry in history for block in entry.content)
+    names = sorted({block["name"] for block in blocks if block["type"] == "tool_use"})
+    return [{"name": name, "input_schema": {"type": "object"}} for name in names]
 
 
 def _close(

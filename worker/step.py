@@ -7,7 +7,7 @@ from typing import Any
 from overnight.states import StopRequest
 from overnight.store import pauses, turns
 from overnight.store.turn import Following, Pause, Reply, Turn
-from worker import context, history_rules
+from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
 from worker.claude import Request
@@ -61,14 +61,12 @@ class Step:
                 return self._fail(heard, given_up.error)
 
     def _request(self) -> Request:
-        """Raises `InvalidHistory`, should the choice of messages be wrong."""
         lease, task, tools = self.turn.lease, self.turn.task, self.equipment.toolbox.definitions
         under_way = self.turn.is_under_way
         prompt = [] if under_way else task.content
         sent = context.messages(self.history, prompt, lease.context_cut, opening=task.content)
         paused = under_way and self.history[-1].role == "assistant"
-        history_rules.check(sent, [tool["name"] for tool in tools], paused=paused)
-        return Request(lease.model, lease.max_tokens, lease.system, sent, tools)
+        return Request(lease.model, lease.max_tokens, lease.system, sent, tools, is_paused=paused)
 
     def _succeed(self, message: dict[str, Any], heard: Heard, event_id: str) -> Next:
         assert heard.call is not None
@@ -81,13 +79,14 @@ class Step:
             lease, following = turn.lease, turn.task
         else:
             following = self._persist(turns.succeed, reply, chain=self.may_chain())
-            lease = replace(
-                self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + (1 if self.turn.is_under_way else 2)
-            )
-        said = [Entry(lease.ledger_seq, "assistant", content)]
-        if not self.turn.is_under_way:
-            said.insert(0, Entry(lease.ledger_seq - 1, "user", self.turn.task.content))
-        return Next(lease, following, [*self.history, *said])
+            written = 1 if self.turn.is_under_way else 2
+            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + written)
+        return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
+
+    def _said(self, end: int, content: list[dict[str, Any]]) -> list[Entry]:
+        """What the step has added to the ledger."""
+        answer = Entry(end, "assistant", content)
+        return [answer] if self.turn.is_under_way else [Entry(end - 1, "user", self.turn.task.content), answer]
 
     def _stop(self, heard: Heard) -> Next | None:
         request = STOPS.get(self.held.reason) if self.held.reason else None

@@ -1,6 +1,10 @@
 """The beat's duties, each a question to SQL and its answer. Two beats at once do the same work once."""
 
+from pathlib import Path
+from shutil import rmtree
+
 from overnight.store import nodes, sweeps
+from overnight.tools.workspaces import workspace_of
 from worker.process import Process
 
 
@@ -22,5 +26,8 @@ def purge(process: Process) -> int:
     gone = 0
     for session_id in doomed:
         with process.database.write() as connection:
-            gone += sweeps.purge(connection, session_id)
+            is_gone = sweeps.purge(connection, session_id)
+        if is_gone:
+            gone += 1
+            rmtree(workspace_of(Path(process.settings.data_dir), session_id), ignore_errors=True)
     return gone

@@ -8,6 +8,7 @@ The fields of `Directives` are the whole list. Loops of tools (`{step}` and `{ca
     [[sim tool=gone hallucinate]]                                  a tool that the request does not have
     [[sim tool=read loop=3 at=2 cut_call]]                         `max_tokens` within the second call; or broken_json
     [[sim server_tool=web_search]]   [[sim pause=2 tool=read]]     Claude's own tools; a turn that is paused twice
+    [[sim tool=read loop=9]] [[sim hang step=4 times=1]]           any of them for the fourth request of the turn only
     [[sim script="[[{…}, {…}], [{…}]]"]]                           the blocks of each reply of the turn:
         {"type": "text", "text"}, {"type": "thinking", "thinking"}, {"type": "stop", "stop_reason"},
         {"type": "tool_use" | "server_tool_use" | "mcp_tool_use", "name", "input"?}. Claude's own calls are answered
@@ -83,10 +84,14 @@ FAULTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """One `[[sim …]]`: its fields, and for how many requests with this prompt it holds (None: for all)."""
+    """One `[[sim …]]`: its fields, for how many requests with this prompt it holds, for which reply of the turn.
+
+    None is all of them; replies count from 1.
+    """
 
     fields: Mapping[str, Any]
     times: int | None = None
+    step: int | None = None
 
     @property
     def is_fault(self) -> bool:
@@ -151,7 +156,9 @@ KINDS: dict[str, Callable[[object], Any]] = {
     **dict.fromkeys(TEXTS, text),
     **dict.fromkeys(FLAGS, flag),
     **dict.fromkeys(("latency", "retry_after"), number),
-    **dict.fromkeys(("deltas", "calls", "loop", "at", "pause", "too_long", "cut", "reset", "after", "times"), count),
+    **dict.fromkeys(
+        ("deltas", "calls", "loop", "at", "pause", "step", "too_long", "cut", "reset", "after", "times"), count
+    ),
     "server_tool": server_tool_name,
     "status": error_status,
     "script": script,
@@ -186,8 +193,8 @@ def _read_bracket(body: str) -> Bracket:
     if PAIR.sub("", body).strip():
         raise ValueError(f"sim directive: cannot read '[[sim{body}]]'; write [[sim key=value key=\"some text\" flag]]")
     fields = read_fields({name: _unquote(value) for name, value in PAIR.findall(body)})
-    times = fields.pop("times", None)
-    return Bracket(fields, times)
+    times, step = fields.pop("times", None), fields.pop("step", None)
+    return Bracket(fields, times, step)
 
 
 def _unquote(value: str) -> object:

@@ -36,6 +36,8 @@ class Faults:
         """Set a fault from outside. ValueError names the field that is wrong."""
         wanted = {name: value for name, value in given.items() if value is not None}
         rate, most = wanted.pop("rate", 1.0), wanted.pop("count", wanted.pop("times", None))
+        if "step" in wanted:
+            raise ValueError("faults: 'step' counts within one turn; give it in that turn's prompt")
         fields = read_fields(wanted)
         if FAULTS.isdisjoint(fields) and "latency" not in fields:
             raise ValueError(f"faults: nothing to do; give one of {', '.join(sorted(FAULTS))} or latency")
@@ -52,13 +54,18 @@ class Faults:
             {**fault.fields, "rate": fault.rate, "count": fault.count, "hits": fault.hits} for fault in self._outside
         ]
 
-    def directives(self, prompt: str, brackets: list[Bracket], messages: int) -> Directives:
-        """What holds for this request, now counted as used: of several that disagree, the first holds."""
+    def directives(self, prompt: str, brackets: list[Bracket], messages: int, step: int = 0) -> Directives:
+        """What holds for this request, now counted as used: of several that disagree, the first holds.
+
+        `step` is how many replies the turn has so far.
+        """
         if not brackets and not self._outside:
             return DIRECTIVES_UNSET
         chosen: dict[str, Any] = {}
         fault_chosen = False
         for n, bracket in enumerate(brackets):
+            if bracket.step not in (None, step + 1):
+                continue
             if (bracket.is_fault and fault_chosen) or not self._holds(prompt, n, bracket, messages):
                 continue
             fault_chosen = fault_chosen or bracket.is_fault

@@ -92,7 +92,9 @@ class Messages:
             _, brackets = parse(prompt)
         except ValueError as problem:
             raise Refused(400, str(problem)) from None
-        return self.faults.directives(prompt, brackets, len(request["messages"]))
+        messages = request["messages"]
+        step = current_turn(messages).step if brackets else 0
+        return self.faults.directives(prompt, brackets, len(messages), step)
 
     def _seconds(self, wanted: Directives, reply: Reply) -> float:
         given = self.settings.latency if wanted.latency is None else wanted.latency

@@ -27,7 +27,7 @@ def message(reply: Reply, envelope: Envelope) -> Json:
         "content": [_whole(block) for block in reply.blocks],
         "stop_reason": reply.stop_reason,
         "stop_details": reply.stop_details,
-        "usage": _usage(reply, envelope.usage, reply.output_tokens),
+        "usage": {**_usage(reply, envelope.usage, reply.output_tokens), **_searches(reply)},
     }
 
 
@@ -41,7 +41,8 @@ def message_delta(reply: Reply, envelope: Envelope) -> Json:
     """What a stream tells last: why it stopped and what it cost."""
     stop = {"stop_reason": reply.stop_reason, "stop_sequence": None, "stop_details": reply.stop_details}
     spent = {"output_tokens": reply.output_tokens, "output_tokens_details": {"thinking_tokens": reply.thinking_tokens}}
-    return {"type": "message_delta", "delta": stop, "usage": {**_input(envelope.usage), **spent}}
+    usage = {**_input(envelope.usage), **spent, **_searches(reply)}
+    return {"type": "message_delta", "delta": stop, "usage": usage}
 
 
 def block_start(index: int, block: Block) -> Json:
@@ -72,6 +73,13 @@ def _usage(reply: Reply, usage: Usage, output_tokens: int) -> Json:
     # As recorded: what is refused before a model saw it has no service tier.
     tier = {} if reply.stop_reason == "refusal" else {"service_tier": "standard"}
     return {**counted, **tier, "inference_geo": "not_available"}
+
+
+def _searches(reply: Reply) -> Json:
+    """How often Claude's own search and fetch were used: told only when one of them was."""
+    done = [block["type"] for block in reply.blocks]
+    counts = {f"{name}_requests": done.count(f"{name}_tool_result") for name in ("web_search", "web_fetch")}
+    return {"server_tool_use": counts} if any(counts.values()) else {}
 
 
 def _input(usage: Usage) -> dict[str, int]:

@@ -11,7 +11,9 @@ from overnight.store.prepared import Prepared
 
 
 def insert_rows(connection: Connection, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes `rows`, all with the same columns, to the table of `model`."""
+    """Writes `rows`, if there are any, all with the same columns, to the table of `model`."""
+    if not rows:
+        return
     values = {f"{name}_{place}": value for place, row in enumerate(rows) for name, value in row.items()}
     _statement(model, tuple(rows[0]), len(rows)).run(connection, values)
 

@@ -4,14 +4,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
+from sqlmodel import col
 
 from overnight import event_types, expiry
 from overnight.expiry import Limits
-from overnight.models import Task
-from overnight.states import TaskStatus, WaitReason
+from overnight.models import Session, Task
+from overnight.states import Life, TaskStatus, WaitReason
 from overnight.store import calls, leases, tasks, turn_events
 from overnight.store.calls import Call
+from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
 from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, move, record, start
@@ -39,8 +41,8 @@ def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) ->
 def wait(
     connection: Connection, turn: Turn, reason: WaitReason, delay: float | None, told: Draft, **changes: Any
 ) -> None:
-    """The task waits, at most `delay` seconds, and the session is let go. One that goes on waiting is silent."""
-    drafts = [] if turn.task.wait_reason == reason else [told]
+    """The task waits, at most `delay` seconds, and the session is let go. Going on to wait for a worker is silent."""
+    drafts = [] if turn.task.wait_reason == reason == WaitReason.WORKER else [told]
     stamp = leases.guard(connection, turn.lease, events=len(drafts))
     due = None if delay is None else stamp.now + timedelta(seconds=delay)
     _wait(connection, turn, stamp, reason, due, **changes)
@@ -74,6 +76,15 @@ def _wait(
 
 def _in_time(due: datetime | None, deadline: datetime | None) -> datetime | None:
     return min((at for at in (due, deadline) if at is not None), default=None)
+
+
+def try_again_now(connection: Connection) -> int:
+    """Wakes all that waits for a worker which can do it: one has come. Gives how many sessions."""
+    waiting = (col(Task.status) == TaskStatus.WAITING, col(Task.wait_reason) == WaitReason.WORKER)
+    connection.execute(update(Task).where(*waiting).values(due_at=now()))
+    sessions = select(col(Task.session_id)).where(*waiting)
+    free = (col(Session.id).in_(sessions), col(Session.life) == Life.ACTIVE, col(Session.lease_owner).is_(None))
+    return connection.execute(update(Session).where(*free).values(wake_at=now())).rowcount
 
 
 def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:

@@ -270,8 +270,7 @@ def test_commands_as_servers_are_taken_only_where_that_is_switched_on(
     error = refused(client.post("/v1/agents", json=body))
     assert error["details"]["field"] == "mcp_servers.0.type"
     assert "OVERNIGHT_ALLOW_MCP_COMMANDS" in error["message"]
-    settings = Settings(
-        database_url=module_database_url, redis_url=redis_server.url, api_key=KEY, allow_mcp_commands=True
-    )
+    where = {"database_url": module_database_url, "redis_url": redis_server.url}
+    settings = Settings(**where, api_key=KEY, allow_mcp_commands=True)
     with TestClient(create_app(settings), headers={"x-api-key": KEY}) as permissive:
         assert create(permissive, tools=[MCP], mcp_servers=[STDIO])["mcp_servers"] == [STDIO]

@@ -1,12 +1,13 @@
 """Ledgers as workers write them: turns with tool loops, Claude's own tools, pauses, and turns that were stopped."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
-from worker.tool_results import answer_unanswered, result, results_message
 
+from overnight.tool_results import result
 from worker.context import Entry
 
 Block = dict[str, Any]
@@ -141,3 +142,12 @@ def _steps(teller: Teller, draw: st.DrawFn) -> None:
             teller.pause()
         else:
             teller.answer(teller.call())
+
+
+def results_message(content: list[Block], results: Iterable[Block]) -> dict[str, Any]:
+    by_call = {block["tool_use_id"]: block for block in results}
+    return {"role": "user", "content": [by_call[block["id"]] for block in content if block["type"] == "tool_use"]}
+
+
+def answer_unanswered(content: list[Block], why: str) -> list[Block]:
+    return [result(block["id"], why, is_error=True) for block in content if block["type"] == "tool_use"]

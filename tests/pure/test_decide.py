@@ -16,6 +16,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 RULES = RetryRules(base=1.0, cap=300.0, after_cap=900.0, max_age=86_400.0)
 ERROR = {"type": "overloaded_error", "message": "Overloaded"}
 TEXT = [{"type": "text", "text": "Yes."}]
+CALL = [{"type": "tool_use", "id": "toolu_1", "name": "read", "input": {}}]
 
 
 def task(attempts: int = 0, retry_since: datetime | None = None) -> Task:
@@ -115,7 +116,8 @@ def test_a_reply_to_keep(reason: str) -> None:
         ({"stop_reason": "end_turn", "content": []}, Remedy.FAIL, "empty_reply"),
         ({"stop_reason": "max_tokens", "content": []}, Remedy.FAIL, "empty_reply"),
         ({"stop_reason": "tool_use", "content": TEXT}, Remedy.FAIL, "unexpected_stop_reason"),
-        ({"stop_reason": "pause_turn", "content": TEXT}, Remedy.FAIL, "unexpected_stop_reason"),
+        ({"stop_reason": "end_turn", "content": CALL}, Remedy.FAIL, "unexpected_stop_reason"),
+        ({"stop_reason": "max_tokens", "content": CALL}, Remedy.FAIL, "max_tokens"),
         ({"stop_reason": "compaction", "content": TEXT}, Remedy.FAIL, "unexpected_stop_reason"),
         ({"stop_reason": "a_reason_of_the_future", "content": TEXT}, Remedy.FAIL, "unexpected_stop_reason"),
     ],

@@ -9,6 +9,7 @@ import typer
 
 from overnight.settings import Settings
 from overnight.stack.environment import variable
+from overnight.tools.workspaces import workspace_of
 from tests import compose, image
 from tests.command_line import options_of
 from tests.compose import ROOT, Missing, Service
@@ -162,8 +163,16 @@ def test_workers_are_given_the_time_to_drain(service: Service) -> None:
 
 def test_data_lives_in_named_volumes() -> None:
     document = compose.raw()
-    used = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
-    assert sorted(used) == sorted(document["volumes"])
+    used = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
+    assert used == set(document["volumes"])
+
+
+def test_workers_share_the_files_of_sessions() -> None:
+    for worker in WORKERS.values():
+        (mount,) = worker["volumes"]
+        folder = Path(mount.split(":")[1])
+        assert folder == workspace_of(Path("/app") / Settings(_env_file=None).data_dir, "sesn_1").parent
+        assert str(folder) in " ".join(image.instructions("RUN"))
 
 
 def test_redis_keeps_what_it_is_told_and_refuses_rather_than_forgets() -> None:

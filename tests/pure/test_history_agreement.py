@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from ops.simulator import validate
@@ -41,7 +41,7 @@ def test_both_take_what_is_built(case: Case) -> None:
     assert (ours(messages, case), simulators(messages)) == (None, None)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.filter_too_much])
 @given(cases(), st.sampled_from(list(SPOILS)), st.data())
 def test_both_refuse_what_is_spoilt(case: Case, spoil: Spoil, data: st.DataObject) -> None:
     messages = copy.deepcopy(built(case))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from tests.pure.histories import TOOLS, Case, cases
@@ -61,15 +61,8 @@ def test_any_cut_at_all_leaves_no_result_without_its_call(case: Case, data: st.D
     place = data.draw(st.integers(0, len(case.history)))
     rest = case.history[place:]
     messages = context.messages(rest, case.prompt, case.history[-1].seq if rest else 0, opening=case.opening)
-    assert broken(messages, case) in {None, Rule.NOT_EMPTY, Rule.SERVER_RESULT_KNOWN}
-
-
-def broken(messages: list[Message], case: Case) -> Rule | None:
-    try:
+    if rest or case.prompt:
         check(messages, TOOLS, paused=case.paused)
-    except InvalidHistory as invalid:
-        return invalid.rule
-    return None
 
 
 # --- what spoils it ---
@@ -296,7 +289,7 @@ SPOILS: dict[Spoil, set[Rule]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILS, ids=lambda spoil: spoil.__name__)
-@settings(max_examples=40)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.filter_too_much])
 @given(case=cases(), data=st.data())
 def test_what_spoils_a_history_is_named(spoil: Spoil, case: Case, data: st.DataObject) -> None:
     messages = copy.deepcopy(built(case))

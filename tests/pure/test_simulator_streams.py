@@ -149,6 +149,8 @@ def test_a_search_with_its_result_looks_as_recorded() -> None:
     assert ours == theirs
     results = [started(stream, "web_search_tool_result") for stream in (simulated(SEARCHES), recorded(RESUMED))]
     assert fields(without_lists(results[0]), "") == fields(without_lists(results[1]), "")
+    told = [stream[-2][1]["usage"]["server_tool_use"] for stream in (simulated(SEARCHES), recorded(SEARCH))]
+    assert told[0] == told[1] == {"web_search_requests": 1, "web_fetch_requests": 0}
     pages = [result["content"][0] for result in results]
     assert pages[0].keys() == pages[1].keys()
 

@@ -94,7 +94,7 @@ def test_a_call_gets_the_context(made: Tool, tmp_path: Path) -> None:
     assert made.is_async is inspect.iscoroutinefunction(made.function)
     with pytest.raises(BadInput, match="days: Input should be a valid integer"):
         outcome(made, {"city": "Bern", "days": "two"}, context)
-    with pytest.raises(BadInput, match="^context: Unexpected keyword argument$"):
+    with pytest.raises(BadInput, match=r"^context: Unexpected keyword argument$"):
         outcome(made, {"city": "Bern", "context": {}}, context)
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import anthropic
+import httpx2
 import pytest
 
 from ops.simulator.running import RunningSimulator
@@ -115,6 +116,18 @@ async def test_an_input_that_cannot_be_parsed_is_sent_as_often_as_asked(client: 
     with pytest.raises(ValueError, match="line 1"):
         await ask(client, prompt, tools=TOOLS)
     assert calls(await ask(client, prompt, tools=TOOLS)) == [("read", {"path": "1-1.txt"})]
+
+
+async def test_a_fault_may_wait_for_its_step(client: anthropic.AsyncAnthropic, simulator: RunningSimulator) -> None:
+    conversation = [user(f"{id(client)} [[sim tool=read loop=3]] [[sim status=529 step=2 times=1]]")]
+    step = await ask(client, conversation, tools=TOOLS)
+    conversation += [reply_of(step), results_of(step)]
+    with pytest.raises(anthropic.OverloadedError):
+        await ask(client, conversation, tools=TOOLS)
+    assert (await ask(client, conversation, tools=TOOLS)).stop_reason == "tool_use"
+    assert [entry["outcome"] for entry in simulator.requests()] == ["ok", "http_529", "ok"]
+    with pytest.raises(httpx2.HTTPStatusError):
+        simulator.fault(status=529, step=2)
 
 
 # --- Claude's own tools ---

@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -278,16 +279,12 @@ def test_the_newest_come_first(use: Using, context: Context) -> None:
     assert use.text("glob", pattern="*.py").split("\n") == ["c.py", "a.py", "b.py"]
 
 
-def test_a_search_does_not_hold_up_the_others(
-    use: Using, loop: Loop, context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_without_end_holds_nobody_up(use: Using, loop: Loop, context: Context) -> None:
     (context.workspace / "evil.txt").write_text("a" * 40 + "b\n")
-    given = {"pattern": "(a+)+$"}
-    endless = begin(FILE_TOOLS["grep"], given, context, loop.loop, Bounds(timeout=2))
-    began = time.monotonic()
+    endless = begin(FILE_TOOLS["grep"], {"pattern": "(a+)+$"}, context, loop.loop, Bounds(timeout=2))
+    assert use.text("glob", pattern="inside*") == "inside.txt"
     assert use.text("read", file_path="inside.txt").startswith("one")
-    assert time.monotonic() - began < 1
-    assert "time limit of 2 seconds" in str(endless.result(30).content)
+    assert "time limit of 2 seconds" in str(endless.result(60).content)
 
 
 def test_a_search_in_large_files_says_only_so_much(use: Using, context: Context) -> None:
@@ -335,10 +332,10 @@ def gone(process: int) -> bool:
         return True
 
 
-def until_gone(process: int) -> None:
-    deadline = time.monotonic() + 20
-    while not gone(process):
-        assert time.monotonic() < deadline, f"{process} lives"
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"not within 30 s: {what}"
         time.sleep(0.02)
 
 
@@ -352,7 +349,9 @@ def test_a_shell_stays_open(bash: Bash, context: Context) -> None:
 def test_what_fails_says_so(bash: Bash) -> None:
     assert bash("echo x; false") == Result("x\n[exit code 1]", is_error=True)
     assert bash().is_error
-    assert bash("exit 3").is_error
+    assert bash("echo last; exit 3") == Result(
+        "last\n[the shell has ended; the next command starts another]", is_error=True
+    )
     assert bash("echo again") == Result("again")
 
 
@@ -375,13 +374,12 @@ def test_all_that_was_started_ends(bash: Bash, loop: Loop, context: Context, end
         assert "timed out after 0.3s" in str(bash("sleep 602", timeout_ms=300).content)
     else:
         call = begin(bash.shell.tool, {"command": "touch begun; sleep 602"}, context, loop.loop)
-        while not (context.workspace / "begun").exists():
-            time.sleep(0.02)
+        until((context.workspace / "begun").exists, "the command began")
         context.cancelled.set()
         with pytest.raises(CancelledError):
             call.result(20)
     for child in children:
-        until_gone(child)
+        until(partial(gone, child), f"{child} is gone")
     assert bash("echo alive") == Result("alive")
 
 

@@ -18,7 +18,8 @@ from overnight.tools.errors import BadTools
 from tests.servers import free_port
 from tests.worker.loops import Loop, running_loop
 from worker.tools.errors import ToolsUnavailable
-from worker.tools.mcp_servers import McpServers, _name
+from worker.tools.mcp_servers import McpServers
+from worker.tools.mcp_tools import _name
 from worker.tools.results import Result
 from worker.tools.running import Bounds, perform
 
@@ -140,7 +141,7 @@ def test_a_call_that_takes_too_long_ends_and_leaves_the_server_usable(loop: Loop
 
 
 def test_programs_are_started_only_where_that_is_switched_on(loop: Loop) -> None:
-    with pytest.raises(ToolsUnavailable, match="tiny.*OVERNIGHT_ALLOW_MCP_COMMANDS"):
+    with pytest.raises(ToolsUnavailable, match=r"tiny.*OVERNIGHT_ALLOW_MCP_COMMANDS"):
         loop.run(McpServers(allow_commands=False).tools(STDIO))
 
 
@@ -180,6 +181,25 @@ def test_closing_ends_the_program(loop: Loop) -> None:
     loop.run(servers.close())
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_connection_that_nobody_uses_is_closed(loop: Loop) -> None:
+    servers = McpServers(allow_commands=True, idle=0)
+    tools = loop.run(servers.tools(STDIO))
+    context = Context(folder=Path("/nowhere"))
+    process = int(str(perform(tools["pid"], {}, context, loop.loop).content))
+    other = {**STDIO, "name": "other"}
+    loop.run(servers.tools(other))
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert not perform(tools["pid"], {}, context, loop.loop).is_error  # whoever still holds its tools can use them
+    loop.run(servers.close())
+
+
+def test_the_library_is_loaded_when_a_server_is_named() -> None:
+    program = "import sys, worker.tools.toolbox; print('mcp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_another_kind_of_server_is_refused(loop: Loop, mcp: McpServers) -> None:

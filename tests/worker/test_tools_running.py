@@ -4,9 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from pydantic import BaseModel
 
 from overnight.tools import Cancelled, Context, Tool, tool
 from tests.worker.loops import Loop, running_loop
-from worker.tools.errors import Halted
 from worker.tools.results import NOTHING, Result
 from worker.tools.running import Bounds, begin, perform
 
@@ -260,89 +257,6 @@ def test_a_coroutine_is_cancelled_when_its_time_is_over(loop: Loop, context: Con
     result = run(loop, hang, context)
     assert result == Result("hang was stopped after its time limit of 0.2 seconds", is_error=True)
     assert cleaned == [True]
-
-
-def _halting(loop: Loop, made: Tool, context: Context, started: threading.Event) -> None:
-    def halt() -> None:
-        assert started.wait(PATIENCE)
-        context.cancelled.set()
-
-    halter = threading.Thread(target=halt)
-    halter.start()
-    began = time.monotonic()
-    with pytest.raises(Halted):
-        perform(made, {}, context, loop.loop)
-    halter.join()
-    assert time.monotonic() - began < PATIENCE / 2
-
-
-def test_a_halt_is_no_result_of_a_function_that_ignores_it(loop: Loop, context: Context) -> None:
-    started, released = threading.Event(), threading.Event()
-
-    @tool
-    def hang() -> str:
-        started.set()
-        released.wait(PATIENCE)
-        return "done"
-
-    _halting(loop, hang, context, started)
-    released.set()
-
-
-def test_a_halt_is_no_result_of_a_function_that_returns_because_of_it(loop: Loop, context: Context) -> None:
-    for _ in range(50):  # whoever comes first, the flag or the result
-        mine, started = Context(folder=context.folder), threading.Event()
-
-        _halting(loop, _obeying(started), mine, started)
-
-
-def _obeying(started: threading.Event) -> Tool:
-    @tool
-    def obey(context: Context) -> str:
-        started.set()
-        context.cancelled.wait(PATIENCE)
-        return "stopped"
-
-    return obey
-
-
-def test_a_halt_is_no_result_of_a_coroutine(loop: Loop, context: Context) -> None:
-    started, cleaned = threading.Event(), threading.Event()
-
-    @tool
-    async def hang() -> str:
-        started.set()
-        try:
-            await asyncio.sleep(PATIENCE)
-        finally:
-            cleaned.set()
-        return "done"
-
-    _halting(loop, hang, context, started)
-    assert cleaned.wait(PATIENCE)
-
-
-def test_a_halt_that_came_before_begins_nothing_that_counts(loop: Loop, context: Context) -> None:
-    context.cancelled.set()
-    with pytest.raises(Halted):
-        run(loop, tool(add), context, a=1)
-
-
-def test_a_call_that_is_cancelled_from_outside_tells_its_function(loop: Loop, context: Context) -> None:
-    started, stopped = threading.Event(), threading.Event()
-
-    @tool
-    def obey(context: Context) -> None:
-        started.set()
-        if context.cancelled.wait(PATIENCE):
-            stopped.set()
-
-    call = begin(obey, {}, context, loop.loop)
-    assert started.wait(PATIENCE)
-    call.cancel()
-    assert stopped.wait(PATIENCE)
-    with pytest.raises(CancelledError):
-        call.result()
 
 
 def test_calls_run_side_by_side(loop: Loop, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_every_kind_in_the_agents_order(equipped: Equip) -> None:
     ]
     assert found(toolbox, "refund").definition == refund.definition
     assert [toolbox.find(name) for name in ("web_search", "wait", "shown", "invented")] == [None] * 4
-    assert toolbox.kind("invented") is None
+    assert toolbox.kind("invented") is Kind.UNKNOWN
     assert toolbox.missing == []
 
 

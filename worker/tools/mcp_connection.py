@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from contextlib import AsyncExitStack
 from typing import Any, TextIO
 
@@ -30,11 +31,17 @@ class Connection:
 
     def __init__(self, server: dict[str, Any]) -> None:
         self.name = str(server["name"])
+        self.busy = 0  # calls under way
+        self.used_at = time.monotonic()
         self._server = server
         self._client: Client | None = None
         self._holder: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._holder is not None
 
     async def list_tools(self) -> list[McpTool]:
         """All it has now. Raises `ToolsUnavailable`, after a second try where an old connection was used."""
@@ -48,6 +55,20 @@ class Connection:
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> CallToolResult:
         """Raises `ToolError` where there is no answer; says whether the call may have been carried out."""
+        self.busy += 1
+        try:
+            return await self._call(name, arguments)
+        finally:
+            self.busy -= 1
+            self.used_at = time.monotonic()
+
+    async def close(self) -> None:
+        holder, self._holder, self._client = self._holder, None, None
+        self._leave.set()
+        if holder is not None and (await asyncio.wait({holder}, timeout=CLOSE_SECONDS))[1]:
+            holder.cancel()
+
+    async def _call(self, name: str, arguments: dict[str, Any]) -> CallToolResult:
         try:
             client = await self._open()
         except ToolsUnavailable as error:
@@ -61,14 +82,9 @@ class Connection:
             lost = f"MCP server {self.name} was lost during the call; whether it took effect is unknown"
             raise ToolError(lost) from None
 
-    async def close(self) -> None:
-        holder, self._holder, self._client = self._holder, None, None
-        self._leave.set()
-        if holder is not None and (await asyncio.wait({holder}, timeout=CLOSE_SECONDS))[1]:
-            holder.cancel()
-
     async def _listed(self) -> list[McpTool]:
         client = await self._open()
+        self.used_at = time.monotonic()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await _every_page(client)

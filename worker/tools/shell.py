@@ -18,6 +18,9 @@ from overnight.tools import Context, Tool, tool
 #: All that a command learns of the worker's environment: keys and addresses of databases stay out.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
+ENDED = -1  # what the SDK says instead of an exit code when the shell itself has gone
+GONE = "the shell has ended; the next command starts another"
+
 
 class GroupSession(BashSession):
     """The SDK's shell; closing it also ends what it has started, which the SDK leaves running."""
@@ -60,9 +63,11 @@ class Shell:
             except TimeoutError as error:
                 raise ToolError(f"bash: {error}; the shell was restarted") from None
             except (RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                raise ToolError("bash: the shell has ended; the next command starts another") from None
+                said, code = "", ENDED
+            if code == ENDED:
+                await self.close()
         if code != 0:
-            raise ToolError(f"{said}\n[exit code {code}]" if said else f"[exit code {code}]")
+            raise ToolError(f"{said}\n[{GONE if code == ENDED else f'exit code {code}'}]".lstrip("\n"))
         return said
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import resource
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from io import BufferedReader
 
@@ -109,7 +110,8 @@ def search(top: int, pattern: str, only: str | None) -> str:
 def main() -> None:
     """Reads `{how, pattern, only}` from standard input; the folder is the descriptor named on the command line."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with suppress(ValueError, OSError):  # macOS knows no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     top, asked = int(sys.argv[1]), json.load(sys.stdin)
     if asked["how"] == "glob":
         answer = "\n".join(newest(top, tuple(asked["pattern"].split("/"))))

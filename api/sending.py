@@ -40,8 +40,7 @@ def events(
     return Outcome(session_id, Answer(200, {"data": echoes}), task_id, wake=any(wakes), stop=stop)
 
 
-def _answer(connection: Connection, workspace_id: str, session_id: str, request: EventsRequest, place: int) -> Answered:
-    event = request.events[place]
+def _answer(connection: Connection, workspace_id: str, session_id: str, event: ToolAnswer, place: int) -> Answered:
     of_session = (connection, workspace_id, session_id)
     try:
         if isinstance(event, ToolConfirmation):

@@ -86,9 +86,7 @@ def provide(
     return _take(connection, Move(call, CallStatus.DONE, Outcome(content, is_error)), said, attention, [])
 
 
-def _take(
-    connection: Connection, move: Move, said: Said, attention: Attention, told: list[Draft]
-) -> Answered:
+def _take(connection: Connection, move: Move, said: Said, attention: Attention, told: list[Draft]) -> Answered:
     call = move.call
     if not tool_calls.make(connection, move):
         raise _refusal(said, f"takes no answer now, it is {call.status}")

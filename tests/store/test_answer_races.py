@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from overnight.errors import InvalidRequest, LeaseLost, SessionClosed
+from overnight.errors import InvalidRequest, SessionClosed
 from overnight.models import DEFAULT_WORKSPACE
 from overnight.states import CallStatus, TaskStatus
 from overnight.store import sessions, submissions, tool_turns
@@ -15,7 +15,7 @@ from tests import asking
 from tests.asking import APPROVED, CUSTOM
 from tests.store.answering import allow, at_work, delivered, deny, found, provide, taken_up, waiting
 from tests.store.every_state import check_numbers
-from tests.store.scenes import at_once, clock, events, meanwhile, session, task
+from tests.store.scenes import at_once, clock, events, ledger, meanwhile, session, task
 
 
 def test_two_who_say_the_same_at_once_are_both_content(database: Database) -> None:
@@ -62,9 +62,7 @@ def test_two_partial_answers_at_once_leave_nobody_waiting(database: Database) ->
 
 def test_an_answer_that_comes_before_the_owner_lets_go_is_seen_by_him(database: Database) -> None:
     turn, [call] = at_work(database, CUSTOM)
-    answered, settled = meanwhile(
-        database, lambda c: provide(c, call), lambda c: tool_turns.settle(c, turn, ())
-    )
+    answered, settled = meanwhile(database, lambda c: provide(c, call), lambda c: tool_turns.settle(c, turn, ()))
     assert answered.wake is False
     assert settled is not None
     assert settled[1][0]["content"] == [{"type": "text", "text": "42"}]
@@ -108,8 +106,8 @@ def test_a_cancel_that_waits_for_an_answer_ends_what_it_let_run(database: Databa
     )
     assert cancelled.status == TaskStatus.CANCELLED
     assert found(database, call).status == CallStatus.DONE
-    with pytest.raises(LeaseLost), database.write() as connection:
-        tool_turns.settle(connection, taken_up(database, cancelled), ())
+    [result] = ledger(database, parked.session_id)[-1].content
+    assert (result["tool_use_id"], result["is_error"]) == (call.tool_use_id, True)
 
 
 @pytest.mark.parametrize("close", [sessions.archive, sessions.delete])

@@ -1,11 +1,11 @@
 """What the API answers about tasks, for the OpenAPI document."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from overnight.states import TaskStatus, WaitReason
+from overnight.states import AskedBecause, TaskStatus, WaitReason
 
 
 class TokenUsage(BaseModel):
@@ -18,8 +18,23 @@ class TokenUsage(BaseModel):
 
 
 class Progress(BaseModel):
-    fraction: float | None = None
-    note: str | None = None
+    note: str
+    fraction: float | None = Field(description="From 0 to 1; null where the agent cannot tell")
+
+
+class PendingCall(BaseModel):
+    """A tool call that somebody must answer, with an event of type `user.` + its type."""
+
+    id: str = Field(description="Of the event that asks for the call: what the answer names")
+    type: Literal["tool_confirmation", "custom_tool_result"]
+    name: str
+    input: dict[str, Any]
+    because: AskedBecause | None = Field(
+        default=None,
+        description="Of a confirmation. `crash`: it was under way when its worker died; allow runs it again",
+    )
+    question: str | None = Field(default=None, description="Of ask_human")
+    choices: list[str] | None = Field(default=None, description="Of ask_human: answers to choose from, if there are")
 
 
 class TaskError(BaseModel):
@@ -40,7 +55,10 @@ class TaskAnswer(BaseModel):
     due_at: datetime | None = Field(description="When a waiting task goes on; null: when somebody answers")
     attempts: int = Field(description="Failed tries of the step at hand")
     steps: int
-    progress: Progress | None
+    max_steps: int | None = Field(description="Null: the limit of its agent")
+    deadline: datetime | None
+    progress: Progress | None = Field(description="As its agent reported last")
+    pending: list[PendingCall] = Field(description="For what it waits that somebody must answer")
     output: str | None = Field(description="The text of the answer")
     error: TaskError | None = Field(description="Why it failed, or what it waits to try again after")
     stop_reason: str | None

@@ -11,7 +11,6 @@ from overnight.errors import InvalidRequest
 PLANNED = frozenset(
     {
         "budget",
-        "deadline",
         "execution_identity",
         "inference_geo",
         "lane",

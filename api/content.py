@@ -1,9 +1,9 @@
 """What a user may say: the blocks of a `user.message`, as Managed Agents and the Messages API know them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag
 
 from api.text import Name, Spoken, Storable, Strict, Text
 
@@ -86,7 +86,7 @@ Block = Annotated[
 Content = Annotated[list[Block], Field(min_length=1, max_length=1_000)]
 
 
-def verbatim(content: Content) -> list[dict[str, Any]]:
+def verbatim(content: Iterable[BaseModel]) -> list[dict[str, Any]]:
     """The blocks as they were sent."""
     return [block.model_dump(exclude_unset=True) for block in content]
 

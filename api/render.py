@@ -1,14 +1,15 @@
 """Rows as the JSON that callers see. By hand: this is on the path of every request."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row
 
-from api import render_agents
+from api import render_agents, render_calls
 from api.agents import DEFAULT_ENVIRONMENT
 from api.moments import time
 from overnight import event_types
-from overnight.models import Message, Task, Usage
+from overnight.models import Message, Task, ToolCall, Usage
 from overnight.pricing import NANO
 from overnight.store.session_pages import Seen
 
@@ -28,7 +29,8 @@ def cost_usd(row: Usage) -> float | None:
     return None if row.cost_nanousd is None else row.cost_nanousd / NANO
 
 
-def task(row: Task) -> dict[str, Any]:
+def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
+    """`pending`: the calls for which it waits for somebody."""
     return {
         "id": row.id,
         "type": "task",
@@ -38,7 +40,10 @@ def task(row: Task) -> dict[str, Any]:
         "due_at": time(row.due_at),
         "attempts": row.attempts,
         "steps": row.steps,
-        "progress": None,
+        "max_steps": row.max_steps,
+        "deadline": time(row.deadline),
+        "progress": row.progress,
+        "pending": [render_calls.pending(call) for call in pending],
         "output": row.output,
         "error": row.error,
         "stop_reason": row.stop_reason,

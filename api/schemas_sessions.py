@@ -8,18 +8,17 @@ from pydantic_core import PydanticCustomError
 from api.agents import DEFAULT_ENVIRONMENT, Agent
 from api.content import Content, one_of, verbatim
 from api.paging import ListQuery, TimeQuery
+from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation
 from api.schemas_tasks import MaxTokens, Order
 from api.text import Metadata, Name, Strict, Text
 from overnight.errors import InvalidRequest
-from overnight.event_types import USER_INTERRUPT, USER_MESSAGE
+from overnight.event_types import USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_INTERRUPT, USER_MESSAGE
 from overnight.models import DEFAULT_AGENT
 from overnight.store.session_pages import SessionStatus
 from overnight.store.submissions import NewTask
 
 #: Managed Agents' other events of clients.
-PLANNED_EVENTS = frozenset(
-    {"system.message", "user.custom_tool_result", "user.define_outcome", "user.tool_confirmation", "user.tool_result"}
-)
+PLANNED_EVENTS = frozenset({"system.message", "user.define_outcome", "user.tool_result"})
 
 
 def _supported(event: Any) -> Any:
@@ -39,13 +38,17 @@ class UserMessage(Strict):
 
 class UserInterrupt(Strict):
     type: Literal["user.interrupt"]
+    session_thread_id: NoThread = None
 
 
 Supported = BeforeValidator(_supported)
 FirstEvent = Annotated[UserMessage, Supported]
 Event = Annotated[
-    Annotated[UserMessage, Tag(f"<{USER_MESSAGE}>")] | Annotated[UserInterrupt, Tag(f"<{USER_INTERRUPT}>")],
-    one_of(USER_MESSAGE, USER_INTERRUPT),
+    Annotated[UserMessage, Tag(f"<{USER_MESSAGE}>")]
+    | Annotated[UserInterrupt, Tag(f"<{USER_INTERRUPT}>")]
+    | Annotated[ToolConfirmation, Tag(f"<{USER_CONFIRMATION}>")]
+    | Annotated[CustomToolResult, Tag(f"<{USER_CUSTOM_RESULT}>")],
+    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT),
     Supported,
 ]
 

@@ -11,8 +11,11 @@ from api.text import Metadata, Moment, Name, Spoken, Strict, Text
 from overnight.errors import InvalidRequest
 from overnight.states import TaskStatus
 from overnight.store.submissions import NewTask
+from overnight.store.task_limits import TaskLimits
 
 MaxTokens = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
+MaxSteps = Annotated[StrictInt, Field(ge=1, le=1_000_000, description="Requests to Claude; null: the agent's limit")]
+Deadline = Annotated[Moment, Field(description="The task fails when it is not done by then; with its time zone")]
 
 #: These describe a session, so they say nothing about one that exists.
 OF_A_NEW_SESSION = ("agent", "context_key", "model", "system", "max_tokens", "title")
@@ -33,6 +36,8 @@ class TaskRequest(Strict):
     title: Text | None = None
     metadata: Metadata = Field(default_factory=dict)
     not_before: Moment | None = None
+    deadline: Deadline | None = None
+    max_steps: MaxSteps | None = None
 
     def check(self) -> None:
         """What no single field can know. Raises `InvalidRequest`."""
@@ -40,6 +45,8 @@ class TaskRequest(Strict):
             raise InvalidRequest("prompt: say what to do, here or as content blocks in 'content'", field="prompt")
         if self.prompt is not None and self.content is not None:
             raise InvalidRequest("content: cannot be given together with prompt; send one of them", field="content")
+        if self.deadline is not None and self.not_before is not None and self.deadline <= self.not_before:
+            raise InvalidRequest("deadline: must be later than not_before", field="deadline")
         for name in OF_A_NEW_SESSION if self.session_id is not None else ():
             if getattr(self, name) is not None:
                 raise InvalidRequest(
@@ -48,7 +55,24 @@ class TaskRequest(Strict):
 
     def new_task(self) -> NewTask:
         said: list[dict[str, Any]] = saying(self.prompt) if self.prompt is not None else verbatim(self.content or [])
-        return NewTask(said, labels=self.metadata, user_id=self.user_id, not_before=self.not_before)
+        return NewTask(
+            said,
+            labels=self.metadata,
+            user_id=self.user_id,
+            not_before=self.not_before,
+            deadline=self.deadline,
+            max_steps=self.max_steps,
+        )
+
+
+class RetryRequest(Strict):
+    """Limits to raise; what is left out stays as it was."""
+
+    max_steps: MaxSteps | None = None
+    deadline: Deadline | None = None
+
+    def limits(self) -> TaskLimits:
+        return TaskLimits(self.max_steps, self.deadline)
 
 
 class TaskQuery(Strict):

@@ -1,6 +1,4 @@
-"""What submitting does in its transaction: tasks, sessions with their first tasks, and events."""
-
-from typing import Any
+"""What submitting does in its transaction: tasks, and sessions with their first tasks."""
 
 from sqlalchemy import Connection
 
@@ -8,13 +6,12 @@ from api import render
 from api.agents import check_environment, choose
 from api.idempotent import Outcome
 from api.parts import idle_check
-from api.schemas_sessions import EventsRequest, SessionRequest, UserMessage
+from api.schemas_sessions import SessionRequest
 from api.schemas_tasks import TaskRequest
 from overnight.errors import InvalidRequest, SessionClosed
 from overnight.models import DEFAULT_AGENT
 from overnight.settings import Settings
 from overnight.store import session_pages, sessions, submissions
-from overnight.store.events import Draft
 from overnight.store.idempotency import Answer
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import Accepted, NewTask
@@ -91,26 +88,3 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
     body = render.session(session_pages.find(connection, workspace_id, new.id))
     first_task = accepted[0].task.id if accepted else None
     return Outcome(new.id, Answer(200, body), first_task, wake=any(one.wake for one in accepted))
-
-
-def events(
-    connection: Connection, workspace_id: str, session_id: str, request: EventsRequest, settings: Settings
-) -> Outcome:
-    """All of them, in their order, or none."""
-    echoes, wakes, task_id = [], [], None
-    for event in request.events:
-        if isinstance(event, UserMessage):
-            accepted = submissions.submit(
-                connection, workspace_id, session_id, event.new_task(), max_age=settings.max_age
-            )
-            draft, wake, task_id = accepted.event, accepted.wake, task_id or accepted.task.id
-        else:
-            draft, wake = submissions.interrupt(connection, workspace_id, session_id)
-        echoes.append(_echo(draft))
-        wakes.append(wake)
-    stop = not all(isinstance(event, UserMessage) for event in request.events)
-    return Outcome(session_id, Answer(200, {"data": echoes}), task_id, wake=any(wakes), stop=stop)
-
-
-def _echo(draft: Draft) -> dict[str, Any]:
-    return {"id": draft.id, "type": draft.type, "processed_at": None, **draft.payload, "task_id": draft.task_id}

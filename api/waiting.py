@@ -9,28 +9,31 @@ from starlette.requests import Request
 from api.every import Every
 from api.parts import Parts, parts_of, workspace_of
 from overnight.live import WATCH_SECONDS
-from overnight.models import Task
+from overnight.models import Task, ToolCall
 from overnight.states import FINAL, TaskStatus
-from overnight.store import tasks
+from overnight.store import pending, tasks
+
+#: A task, and the calls for which it waits for somebody.
+Found = tuple[Task, list[ToolCall]]
 
 SETTLED = FINAL | {TaskStatus.WAITING}
 
 
-async def settled(request: Request, task_id: str, seconds: float) -> Task:
+async def settled(request: Request, task_id: str, seconds: float) -> Found:
     """The task once it has ended or waits for something, else as it is after `seconds`. Raises `NotFound`."""
     parts, workspace_id = parts_of(request), workspace_of(request)
     deadline = time.monotonic() + seconds
-    task = await run_in_threadpool(_read, parts, workspace_id, task_id)
+    task, calls = await run_in_threadpool(_read, parts, workspace_id, task_id)
     if seconds <= 0 or task.status in SETTLED:
-        return task
+        return task, calls
     with parts.hub.attach(task.session_id) as feed:
         watch = Every(WATCH_SECONDS / 3)
         while task.status not in SETTLED and not await _over(request, deadline):
             if watch.is_due():
                 parts.after_commit.watch(task.session_id)
             await feed.wait(min(parts.settings.poll_interval, deadline - time.monotonic()))
-            task = await run_in_threadpool(_read, parts, workspace_id, task_id)
-    return task
+            task, calls = await run_in_threadpool(_read, parts, workspace_id, task_id)
+    return task, calls
 
 
 async def _over(request: Request, deadline: float) -> bool:
@@ -38,6 +41,7 @@ async def _over(request: Request, deadline: float) -> bool:
     return time.monotonic() >= deadline or AppStatus.should_exit or await request.is_disconnected()
 
 
-def _read(parts: Parts, workspace_id: str, task_id: str) -> Task:
+def _read(parts: Parts, workspace_id: str, task_id: str) -> Found:
     with parts.database.read() as connection:
-        return tasks.get(connection, workspace_id, task_id)
+        task = tasks.get(connection, workspace_id, task_id)
+        return task, pending.calls(connection, [task]).get(task.id, [])

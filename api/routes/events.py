@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from api import paging, render, submitting
+from api import paging, render, sending
 from api.answers_sessions import EventPage, SentEvents
 from api.auth import secret_of
 from api.documented import failures, shown
@@ -35,13 +35,17 @@ LastEventId = Annotated[
 def send_events(
     request: Request, session_id: SessionId, body: EventsRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """All of the events or none: each `user.message` is a task, `user.interrupt` stops the one that runs."""
+    """All of the events or none: each `user.message` is a task, `user.interrupt` stops the one that runs.
+
+    `user.tool_confirmation` and `user.custom_tool_result` answer the calls that `stop_reason.event_ids` of a
+    `session.status_idle` names. An answer may be repeated; another one to the same call is refused.
+    """
     workspace_id, settings = workspace_of(request), parts_of(request).settings
     return perform(
         request,
         body,
         idempotency_key,
-        lambda connection: submitting.events(connection, workspace_id, session_id, body, settings),
+        lambda connection: sending.events(connection, workspace_id, session_id, body, settings),
     )
 
 

@@ -11,10 +11,10 @@ from api.documented import failures, shown
 from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
 from api.parts import parts_of, workspace_of
-from api.schemas_tasks import TaskList, TaskQuery, TaskRequest
+from api.schemas_tasks import RetryRequest, TaskList, TaskQuery, TaskRequest
 from api.text import Text
 from api.waiting import settled
-from overnight.store import submissions, tasks
+from overnight.store import pending, submissions, tasks
 
 PREFIX = "/v1/tasks"
 router = APIRouter(prefix=PREFIX, tags=["tasks"])
@@ -38,7 +38,7 @@ def submit_task(request: Request, body: TaskRequest, idempotency_key: Idempotenc
 @router.get("/{task_id}", responses={**shown(TaskAnswer), **failures(404)})
 async def get_task(request: Request, task_id: TaskId, query: Annotated[TaskQuery, Query()]) -> Response:
     """The task as it is; with `wait`, once it has ended or waits for something, or so many seconds later."""
-    return Json(render.task(await settled(request, task_id, query.wait)))
+    return Json(render.task(*await settled(request, task_id, query.wait)))
 
 
 @router.get("", responses={**shown(TaskPage), **failures()})
@@ -56,9 +56,11 @@ def list_tasks(request: Request, query: Annotated[TaskList, Query()]) -> Respons
             since=query.since,
             until=query.until,
         )
-    rows, last = paging.cut(found, query.limit)
+        rows, last = paging.cut(found, query.limit)
+        waiting_for = pending.calls(connection, rows)
     next_page = paging.cursor(last.created_at, last.id) if last else None
-    return Json({"data": [render.task(row) for row in rows], "next_page": next_page})
+    data = [render.task(row, waiting_for.get(row.id, ())) for row in rows]
+    return Json({"data": data, "next_page": next_page})
 
 
 @router.post("/{task_id}/cancel", responses={**shown(TaskAnswer), **failures(404)})
@@ -75,11 +77,11 @@ def cancel_task(request: Request, task_id: TaskId) -> Response:
 
 
 @router.post("/{task_id}/retry", responses={**shown(TaskAnswer), **failures(404)})
-def retry_task(request: Request, task_id: TaskId) -> Response:
-    """Runs a failed task again from its last checkpoint."""
-    parts = parts_of(request)
+def retry_task(request: Request, task_id: TaskId, body: RetryRequest | None = None) -> Response:
+    """Runs a failed task again from its last checkpoint; a body may raise the limits that ended it."""
+    parts, raised = parts_of(request), (body or RetryRequest()).limits()
     with parts.database.write() as connection:
-        task, wake = submissions.retry(connection, workspace_of(request), task_id)
+        task, wake = submissions.retry(connection, workspace_of(request), task_id, raised)
     if wake:
         parts.after_commit.wake(task.session_id, task.id)
     parts.after_commit.nudge(task.session_id)

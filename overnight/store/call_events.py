@@ -16,6 +16,11 @@ def is_for_client(call: ToolCall) -> bool:
     return call.kind == Kind.CUSTOM or (call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"])
 
 
+def is_for_somebody(call: ToolCall) -> bool:
+    """One that is not done goes on only when a person or the client answers."""
+    return call.status == CallStatus.ASKED or is_for_client(call)
+
+
 def use(call: ToolCall) -> Draft:
     """What Claude asks for: the event whose id is the call's."""
     said: dict[str, Any] = {"name": call.name, "input": call.input}

@@ -23,12 +23,13 @@ from overnight.states import (
     WaitReason,
     sources,
 )
-from overnight.store import abandon, events, tasks
+from overnight.store import abandon, events, task_limits, tasks
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
 from overnight.store.places import reserve
 from overnight.store.prepared import Prepared
+from overnight.store.task_limits import NO_CHANGE, TaskLimits
 
 #: How long the sweep leaves a session alone for which a wake-up has just been sent, seconds.
 WAKE_GRACE = 2.0
@@ -69,12 +70,14 @@ BLANK_TASK = Task.model_construct().model_dump()  # type: ignore[call-arg]  # wh
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """What a caller asks for. `not_before` in the future makes it wait as `scheduled`."""
+    """What is asked for. `not_before` in the future makes it wait as `scheduled`. `max_steps` None: the agent's."""
 
     content: list[dict[str, Any]]
     labels: dict[str, str] = field(default_factory=dict)
     user_id: str | None = None
     not_before: datetime | None = None
+    deadline: datetime | None = None
+    max_steps: int | None = None
     id: str = field(default_factory=lambda: new_id(TASK))
 
 
@@ -107,7 +110,7 @@ def submit(
     max_age: float,
     extra: Sequence[Draft] = (),
 ) -> Accepted:
-    """Appends a task to an open session. Raises `NotFound` and `SessionClosed`."""
+    """Appends a task to an open session. Raises `NotFound`, `SessionClosed`; `InvalidRequest` for a past deadline."""
     drafts = [*extra, user_message(new)]
     values = {"session_id": session_id, "workspace": workspace_id, "events": len(drafts), "max_age": float(max_age)}
     row = ACCEPT.first(connection, values)
@@ -123,6 +126,7 @@ def submit(
 def insert_task(
     connection: Connection, workspace_id: str, session_id: str, seq: int, at: datetime, new: NewTask
 ) -> Task:
+    task_limits.check_deadline(new.deadline, at)
     scheduled = new.not_before is not None and new.not_before > at
     row = {
         **BLANK_TASK,
@@ -136,6 +140,8 @@ def insert_task(
         "content": new.content,
         "labels": new.labels,
         "user_id": new.user_id,
+        "deadline": new.deadline,
+        "max_steps": new.max_steps,
         "created_at": at,
         "updated_at": at,
     }
@@ -181,15 +187,19 @@ def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tup
     return draft, attention.wake
 
 
-def retry(connection: Connection, workspace_id: str, task_id: str) -> tuple[Task, bool]:
-    """Queues a failed task again, in its old place; what it had finished stays finished. Raises `IllegalMove`."""
+def retry(connection: Connection, workspace_id: str, task_id: str, raised: TaskLimits = NO_CHANGE) -> tuple[Task, bool]:
+    """Queues a failed task again, in its old place, with `raised` limits; what it had finished stays finished.
+
+    Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
+    """
     task = tasks.get(connection, workspace_id, task_id)
     attention = call_attention(connection, workspace_id, task.session_id, count=1)
     fresh = {"error": None, "stop_reason": None, "attempts": 0, "retry_since": None, "stop_request": None}
     legal = sources(TASK_MOVES, TaskStatus.QUEUED)
-    if not tasks.move(connection, task_id, TaskStatus.QUEUED, sources=legal, **fresh):
+    if not tasks.move(connection, task_id, TaskStatus.QUEUED, sources=legal, **fresh, **raised.changes()):
         status = tasks.get(connection, workspace_id, task_id).status
         raise IllegalMove(f"task {task_id} is {status}; only a failed task can be retried")
+    task_limits.check_retry(connection, tasks.get(connection, workspace_id, task_id), attention.now)
     draft = Draft(event_types.TASK_QUEUED, {"retry": True}, task_id)
     events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
     return tasks.get(connection, workspace_id, task_id), attention.wake

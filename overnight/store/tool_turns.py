@@ -100,12 +100,8 @@ def _wait(connection: Connection, turn: Turn, left: Sequence[ToolCall]) -> None:
         return
     told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
     if reason in {WaitReason.APPROVAL, WaitReason.TOOL_RESULT}:
-        told = turn_events.requires_action(turn.task, [call.id for call in left if _is_for_somebody(call)])
+        told = turn_events.requires_action(turn.task, [call.id for call in left if call_events.is_for_somebody(call)])
     pauses.wait(connection, turn, reason, _delay(left, turn.lease.now), told)
-
-
-def _is_for_somebody(call: ToolCall) -> bool:
-    return call.status == CallStatus.ASKED or call_events.is_for_client(call)
 
 
 def _reason(left: Sequence[ToolCall]) -> WaitReason:

@@ -1,0 +1,74 @@
+"""What callers answer to tool calls: allow or deny, and the results of the tools that they run themselves."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, Tag, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.content import Data, DocumentBlock, ImageBlock, one_of, verbatim
+from api.text import Name, Strict, Text
+
+
+def _only_null(value: Any) -> None:
+    if value is not None:
+        raise PydanticCustomError("planned", "is not supported yet; leave it out")
+
+
+NoThread = Annotated[None, BeforeValidator(_only_null), WithJsonSchema({"type": "null"})]
+
+
+class PlainTextBlock(Strict):
+    """Of a tool, which may have nothing to say."""
+
+    type: Literal["text"]
+    text: Text
+
+
+class Citations(Strict):
+    enabled: bool
+
+
+class SearchResultBlock(Strict):
+    type: Literal["search_result"]
+    source: Data
+    title: Text
+    content: Annotated[list[PlainTextBlock], Field(max_length=1_000)]
+    citations: Citations
+
+
+ResultBlock = Annotated[
+    Annotated[PlainTextBlock, Tag("<text>")]
+    | Annotated[ImageBlock, Tag("<image>")]
+    | Annotated[DocumentBlock, Tag("<document>")]
+    | Annotated[SearchResultBlock, Tag("<search_result>")],
+    one_of("text", "image", "document", "search_result"),
+]
+
+
+class ToolConfirmation(Strict):
+    """`tool_use_id` is the id of the event that asks for the call."""
+
+    type: Literal["user.tool_confirmation"]
+    tool_use_id: Name
+    result: Literal["allow", "deny"]
+    deny_message: Text | None = None
+    session_thread_id: NoThread = None
+
+    @model_validator(mode="after")
+    def explains_a_denial(self) -> "ToolConfirmation":
+        if self.deny_message is not None and self.result == "allow":
+            raise PydanticCustomError("deny_message", "deny_message goes with the result 'deny' only; leave it out")
+        return self
+
+
+class CustomToolResult(Strict):
+    """`custom_tool_use_id` is the id of the `agent.custom_tool_use` event."""
+
+    type: Literal["user.custom_tool_result"]
+    custom_tool_use_id: Name
+    content: Annotated[list[ResultBlock], Field(max_length=1_000)] = []
+    is_error: bool | None = None
+    session_thread_id: NoThread = None
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return verbatim(self.content)

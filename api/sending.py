@@ -1,0 +1,82 @@
+"""What sending events to a session does, in one transaction: messages, interrupts, and answers to tool calls."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api.idempotent import Outcome
+from api.schemas_answers import CustomToolResult, ToolConfirmation
+from api.schemas_sessions import EventsRequest, UserInterrupt, UserMessage
+from overnight.errors import InvalidRequest
+from overnight.settings import Settings
+from overnight.store import answers, submissions
+from overnight.store.answers import Answered
+from overnight.store.events import Draft
+from overnight.store.idempotency import Answer
+
+ToolAnswer = ToolConfirmation | CustomToolResult
+
+
+def events(
+    connection: Connection, workspace_id: str, session_id: str, request: EventsRequest, settings: Settings
+) -> Outcome:
+    """All of them, in their order, or none."""
+    _check_answers(request)
+    echoes, wakes, task_id = [], [], None
+    for place, event in enumerate(request.events):
+        match event:
+            case UserMessage():
+                new, max_age = event.new_task(), settings.max_age
+                accepted = submissions.submit(connection, workspace_id, session_id, new, max_age=max_age)
+                draft, wake, task_id = accepted.event, accepted.wake, task_id or accepted.task.id
+            case UserInterrupt():
+                draft, wake = submissions.interrupt(connection, workspace_id, session_id)
+            case _:
+                answered = _answer(connection, workspace_id, session_id, request, place)
+                draft, wake, task_id = answered.event, answered.wake, task_id or answered.task_id
+        echoes.append(_echo(draft))
+        wakes.append(wake)
+    stop = any(isinstance(event, UserInterrupt) for event in request.events)
+    return Outcome(session_id, Answer(200, {"data": echoes}), task_id, wake=any(wakes), stop=stop)
+
+
+def _answer(connection: Connection, workspace_id: str, session_id: str, request: EventsRequest, place: int) -> Answered:
+    event = request.events[place]
+    more = any(isinstance(later, ToolAnswer) for later in request.events[place + 1 :])
+    of_session = (connection, workspace_id, session_id)
+    try:
+        if isinstance(event, ToolConfirmation):
+            allow = event.result == "allow"
+            message = event.deny_message
+            return answers.confirm(*of_session, event.tool_use_id, allow=allow, deny_message=message, more=more)
+        assert isinstance(event, CustomToolResult)
+        is_error = bool(event.is_error)
+        return answers.provide(*of_session, event.custom_tool_use_id, event.blocks(), is_error=is_error, more=more)
+    except InvalidRequest as error:
+        raise _in_its_place(error, place) from error
+
+
+def _check_answers(request: EventsRequest) -> None:
+    """Raises `InvalidRequest` where two events answer one call."""
+    seen: set[str] = set()
+    for place, event in enumerate(request.events):
+        if not isinstance(event, ToolAnswer):
+            continue
+        field = "tool_use_id" if isinstance(event, ToolConfirmation) else "custom_tool_use_id"
+        if (call_id := getattr(event, field)) in seen:
+            raise InvalidRequest(
+                f"events.{place}.{field}: {call_id} has another answer in this request; answer each call once",
+                field=f"events.{place}.{field}",
+            )
+        seen.add(call_id)
+
+
+def _in_its_place(error: InvalidRequest, place: int) -> InvalidRequest:
+    """With the whole path of the field, where the error names one."""
+    if "field" not in error.details:
+        return error
+    return InvalidRequest(f"events.{place}.{error.message}", field=f"events.{place}.{error.details['field']}")
+
+
+def _echo(draft: Draft) -> dict[str, Any]:
+    return {"id": draft.id, "type": draft.type, "processed_at": None, **draft.payload, "task_id": draft.task_id}

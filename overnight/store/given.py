@@ -1,0 +1,50 @@
+"""Answers to tool calls that were given already, read from the record of the session."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Text, select, type_coerce
+from sqlmodel import col
+
+from overnight.models import Event, ToolCall
+from overnight.states import CallStatus
+from overnight.store import sessions, tool_calls
+from overnight.store.events import Draft
+from overnight.store.rows import first
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as its event tells it; `field` is where its payload names the call."""
+
+    type: str
+    field: str
+    payload: dict[str, Any]
+
+    @property
+    def call_id(self) -> str:
+        call_id: str = self.payload[self.field]
+        return call_id
+
+
+def before(connection: Connection, workspace_id: str, session_id: str, said: Said) -> Draft | None:
+    """The event of this very answer, when the call has it and waits for none. Raises `NotFound`."""
+    call = tool_calls.find(connection, session_id, said.call_id)
+    if call is None or call.workspace_id != workspace_id or call.status in {CallStatus.ASKED, CallStatus.AWAITED}:
+        return None
+    sessions.get(connection, workspace_id, session_id)
+    earlier = last(connection, call, said)
+    return earlier if earlier is not None and earlier.payload == said.payload else None
+
+
+def last(connection: Connection, call: ToolCall, said: Said) -> Draft | None:
+    """The event of the last answer of this type to the call."""
+    about_it = type_coerce(col(Event.payload), Text).contains(f'"{said.field}":"{call.id}"', autoescape=True)
+    statement = (
+        select(Event)
+        .where(col(Event.session_id) == call.session_id, col(Event.type) == said.type, about_it)
+        .order_by(col(Event.seq).desc())
+        .limit(1)
+    )
+    event = first(connection, Event, statement)
+    return None if event is None else Draft(event.type, event.payload, event.task_id, event.id)

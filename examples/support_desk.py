@@ -151,19 +151,26 @@ def follow(client: Anthropic, session_id: str, *, says_yes: bool) -> None:
     """Shows the session from its beginning until its task has ended."""
     with client.beta.sessions.events.stream(session_id, extra_headers={"last-event-id": "0"}) as events:
         for event in events:
-            match event.type:
-                case "user.message":
-                    say(f"\nCustomer: {text_of(event)}")
-                case "agent.tool_use":
-                    say(f"  {event.name} {json.dumps(event.input)}")
-                case "agent.tool_result":
-                    say(f"    = {text_of(event)}")
-                case "session.error":
-                    say(f"  {event.error.message}")
-                case "agent.message":
-                    say(f"\nAgent: {text_of(event)}")
-                case "session.status_idle" if is_over(client, session_id, event, says_yes=says_yes):
-                    return UNFINISHED.unlink()
+            if line := line_for(event):
+                say(line)
+            if event.type == "session.status_idle" and is_over(client, session_id, event, says_yes=says_yes):
+                UNFINISHED.unlink()
+                return
+
+
+def line_for(event: Any) -> str | None:
+    match event.type:
+        case "user.message":
+            return f"\nCustomer: {text_of(event)}"
+        case "agent.message":
+            return f"\nAgent: {text_of(event)}"
+        case "agent.tool_use":
+            return f"  {event.name} {json.dumps(event.input)}"
+        case "agent.tool_result":
+            return f"    = {text_of(event)}"
+        case "session.error":
+            return f"  {event.error.message}"
+    return None
 
 
 def is_over(client: Anthropic, session_id: str, event: Any, *, says_yes: bool) -> bool:
@@ -178,7 +185,8 @@ def is_over(client: Anthropic, session_id: str, event: Any, *, says_yes: bool) -
         return False
     cost = "an unknown amount" if task["cost_usd"] is None else f"${task['cost_usd']:.4f}"
     say(f"\nThe task {task['status']} after {task['steps']} requests to the model, for {cost}.")
-    say(f"In all, the shop has refunded {one('SELECT sum(euros) AS euros FROM refunds')['euros'] or 0} euros.")
+    refunded = one("SELECT coalesce(sum(euros), 0) AS euros FROM refunds")
+    say(f"In all, the shop has refunded {refunded['euros']} euros.")
     return True
 
 

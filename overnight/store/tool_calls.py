@@ -75,7 +75,6 @@ def make(connection: Connection, move: Move) -> bool:
         "seen": move.call.status,
         "asked": move.asked_because,
         "due": move.due_at,
-        "attempts_now": move.call.attempts + (move.target is CallStatus.RUNNING),
         "result": move.outcome.content if move.outcome else None,
         "failed": bool(move.outcome and move.outcome.is_error),
     }
@@ -105,7 +104,7 @@ def _statement(target: CallStatus) -> Prepared:
             status=target,
             asked_because=bindparam("asked"),
             due_at=bindparam("due"),
-            attempts=bindparam("attempts_now"),
+            attempts=ToolCall.attempts + 1 if target is CallStatus.RUNNING else ToolCall.attempts,
             content=bindparam("result"),
             is_error=bindparam("failed"),
             started_at=now() if target is CallStatus.RUNNING else ToolCall.started_at,

@@ -119,7 +119,7 @@ def test_what_can_go_wrong_in_a_call(cluster: Cluster) -> None:
     team = Team(cluster, max_steps=4)
     runaway = team.begin('runaway [[sim tool=note input="{\\"n\\": {step}}" runaway]]')
     expected = {
-        team.begin('unknown [[sim tool=gone hallucinate]]'): ("no tool called gone",),
+        team.begin("unknown [[sim tool=gone hallucinate]]"): ("no tool called gone",),
         team.begin("broken " + script([call("broken")])): ("ValueError: the printer is on fire",),
         team.begin("slow " + script([call("slow")])): ("slow was stopped after its time limit of 0.5 seconds",),
         team.begin("wrong " + script([call("note", n="one")])): ("invalid input for note",),

@@ -15,7 +15,19 @@ from worker.context import Entry
 from worker.history_rules import check
 
 MODULE = "tests.process.working_tools"
-OURS = ("wait", "ask_human", "report_progress", "account", "note", "hold", "hold_once", "deaf", "meet", "broken", "slow")
+OURS = (
+    "wait",
+    "ask_human",
+    "report_progress",
+    "account",
+    "note",
+    "hold",
+    "hold_once",
+    "deaf",
+    "meet",
+    "broken",
+    "slow",
+)
 TOOLS = [
     *({"type": "python", "name": name} for name in OURS),
     {"type": "python", "name": "guarded", "permission_policy": {"type": "always_ask"}},
@@ -35,9 +47,7 @@ class Team:
 
     def begin(self, prompt: str) -> Task:
         agent, new = self.agent, NewTask([{"type": "text", "text": prompt}])
-        session = NewSession(
-            model=agent.model, max_tokens=1_000, agent_id=agent.agent_id, agent_version=agent.version
-        )
+        session = NewSession(model=agent.model, max_tokens=1_000, agent_id=agent.agent_id, agent_version=agent.version)
         with self.cluster.database.write() as connection:
             accepted = sessions.create(connection, DEFAULT_WORKSPACE, session, [new], idle_check=0)[0]
         self.cluster.after_commit.wake(accepted.task.session_id, accepted.task.id)

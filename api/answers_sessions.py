@@ -16,6 +16,11 @@ class Money(BaseModel):
     currency: Literal["USD"]
 
 
+class BudgetLimit(BaseModel):
+    type: Literal["limit"]
+    max_list_cost: Money
+
+
 class SessionUsage(TokenUsage):
     list_cost: Money | None
 
@@ -33,7 +38,7 @@ class SessionAnswer(BaseModel):
     metadata: dict[str, str]
     resources: list[Any]
     vault_ids: list[str]
-    budget: None
+    budget: BudgetLimit | None
     outcome_evaluations: list[Any]
     stats: dict[str, float]
     usage: SessionUsage

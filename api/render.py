@@ -8,12 +8,10 @@ from sqlalchemy import Row
 from api import render_agents, render_calls
 from api.agents import DEFAULT_ENVIRONMENT
 from api.moments import time
-from overnight import event_types
+from overnight import event_types, money
 from overnight.models import Message, Task, ToolCall, Usage
 from overnight.pricing import NANO
 from overnight.store.session_pages import Seen
-
-CENTS = 100
 
 
 def usage(row: Usage) -> dict[str, Any]:
@@ -70,10 +68,10 @@ def session(seen: Seen) -> dict[str, Any]:
         "metadata": row.labels,
         "resources": [],
         "vault_ids": [],
-        "budget": None,
+        "budget": money.limit(row.budget_nanousd),
         "outcome_evaluations": [],
         "stats": {},
-        "usage": {**usage(row), "list_cost": _list_cost(row)},
+        "usage": {**usage(row), "list_cost": money.amount(row.cost_nanousd)},
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
         "archived_at": time(row.archived_at),
@@ -106,10 +104,3 @@ def message(row: Message) -> dict[str, Any]:
         "task_id": row.task_id,
         "created_at": time(row.created_at),
     }
-
-
-def _list_cost(row: Usage) -> dict[str, str] | None:
-    """In whole cents, as Managed Agents tells it; `cost_usd` is exact."""
-    if row.cost_nanousd is None:
-        return None
-    return {"amount": str(round(row.cost_nanousd * CENTS / NANO)), "currency": "USD"}

@@ -9,8 +9,11 @@ from api.agents import DEFAULT_ENVIRONMENT, Agent
 from api.content import Content, one_of, verbatim
 from api.paging import ListQuery, TimeQuery
 from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation
+from api.schemas_budgets import Budget
+from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens, Order
-from api.text import Metadata, Name, Strict, Text
+from api.schemas_tools import Tools
+from api.text import Metadata, MetadataPatch, Name, Strict, Text
 from overnight.errors import InvalidRequest
 from overnight.event_types import USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_INTERRUPT, USER_MESSAGE
 from overnight.models import DEFAULT_AGENT
@@ -57,11 +60,35 @@ class SessionRequest(Strict):
     agent: Agent = DEFAULT_AGENT
     environment_id: Text = DEFAULT_ENVIRONMENT
     initial_events: list[FirstEvent] = Field(default_factory=list, max_length=50)
+    budget: Budget | None = None
     title: Text | None = None
     metadata: Metadata = Field(default_factory=dict)
     context_key: Name | None = None
     user_id: Name | None = None
     max_tokens: MaxTokens | None = None
+
+
+class AgentPatch(Strict):
+    """Lists are replaced whole; what is left out stays."""
+
+    tools: Tools = Field(default_factory=list)
+    mcp_servers: McpServers = Field(default_factory=list)
+
+    def overrides(self) -> dict[str, Any]:
+        said = {
+            "tools": [tool.resolved() for tool in self.tools],
+            "mcp_servers": [server.resolved() for server in self.mcp_servers],
+        }
+        return {name: value for name, value in said.items() if name in self.model_fields_set}
+
+
+class SessionChange(Strict):
+    """What is left out stays as it is; null clears."""
+
+    title: Text | None = None
+    metadata: MetadataPatch | None = None
+    budget: Budget | None = None
+    agent: AgentPatch | None = None
 
 
 class SessionList(TimeQuery):

@@ -18,6 +18,8 @@ SESSION_RESCHEDULED = "session.status_rescheduled"
 SESSION_TERMINATED = "session.status_terminated"
 SESSION_ERROR = "session.error"
 SESSION_DELETED = "session.deleted"
+SESSION_UPDATED = "session.updated"
+SESSION_USAGE = "session.usage"
 REQUEST_START = "span.model_request_start"
 REQUEST_END = "span.model_request_end"
 

@@ -140,6 +140,7 @@ class Session(Usage, table=True):
     model: str
     system: str | None = json_text()
     max_tokens: int
+    budget_nanousd: int | None = Field(default=None, sa_type=BigInteger)
     # the right to work
     lease_owner: str | None = None
     lease_token: int = count()

@@ -43,6 +43,7 @@ class NewSession:
     agent_id: str = DEFAULT_AGENT
     agent_version: int = DEFAULT_VERSION
     overrides: dict[str, Any] | None = None  # of the agent's tools and mcp_servers
+    budget_nanousd: int | None = None
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -73,6 +74,7 @@ def create(
         agent_id=new.agent_id,
         agent_version=new.agent_version,
         overrides=new.overrides,
+        budget_nanousd=new.budget_nanousd,
         inbox=len(first_tasks),
         event_seq=len(first_tasks),
         wakes=1 if first_tasks else 0,

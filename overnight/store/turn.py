@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam
+from sqlmodel import col
 
 from overnight.errors import LeaseLost
 from overnight.expiry import Limits
@@ -22,7 +23,7 @@ from overnight.store.prepared import Prepared
 ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
-)
+).returning(*(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd))
 GUARD_END = Prepared(ENDING)
 NOTHING_USED = calls.added(None)
 GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))

@@ -88,6 +88,7 @@ def test_the_record_of_a_turn(client: TestClient, session_id: str, worker: Worke
         "agent.message",
         "span.model_request_end",
         "task.succeeded",
+        "session.usage",
         "session.status_idle",
     ]
     assert events[3]["id"] == "sevt_answer"

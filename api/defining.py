@@ -5,10 +5,9 @@ from typing import Any
 
 from api import toolbox
 from api.agents import model_id
+from api.labels import patched
 from api.schemas_agents import AgentChange, AgentRequest, History, Limits
-from api.text import MOST_LABELS
 from overnight.agents import COMPACT
-from overnight.errors import InvalidRequest
 from overnight.settings import Settings
 from overnight.store.agents import Amend, Definition
 
@@ -37,7 +36,7 @@ def amendment(request: AgentChange, settings: Settings) -> Amend:
     def amend(before: Definition) -> Mapping[str, Any]:
         changes = _replaced(request)
         changes |= _limits(request.limits, request.limits.model_fields_set, settings)
-        changes["labels"] = _patched(before.labels, request.metadata)
+        changes["labels"] = patched(before.labels, request.metadata, "agent")
         _check(changes.get("tools", before.tools), changes.get("mcp_servers", before.mcp_servers), settings)
         return changes
 
@@ -56,16 +55,6 @@ def _replaced(request: AgentChange) -> dict[str, Any]:
         "history": _history(request.history),
     }
     return {name: value for name, value in said.items() if name in request.model_fields_set}
-
-
-def _patched(labels: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
-    merged = {name: value for name, value in {**labels, **patch}.items() if value is not None}
-    if len(merged) > MOST_LABELS:
-        raise InvalidRequest(
-            f"metadata: the agent would have {len(merged)} pairs, of {MOST_LABELS} at most; take some away with null",
-            field="metadata",
-        )
-    return merged
 
 
 def _history(history: History | None) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from typing import Any
 
 from api import toolbox
 from api.agents import model_id
-from api.labels import patched
 from api.schemas_agents import AgentChange, AgentRequest, History, Limits
+from api.text import MOST_LABELS
 from overnight.agents import COMPACT
+from overnight.errors import InvalidRequest
 from overnight.settings import Settings
 from overnight.store.agents import Amend, Definition
 
@@ -55,6 +56,17 @@ def _replaced(request: AgentChange) -> dict[str, Any]:
         "history": _history(request.history),
     }
     return {name: value for name, value in said.items() if name in request.model_fields_set}
+
+
+def patched(labels: Mapping[str, str], patch: Mapping[str, str | None], owner: str) -> dict[str, str]:
+    """The pairs of `owner` after the patch. Raises `InvalidRequest` when they are too many."""
+    merged = {name: value for name, value in {**labels, **patch}.items() if value is not None}
+    if len(merged) > MOST_LABELS:
+        raise InvalidRequest(
+            f"metadata: the {owner} would have {len(merged)} pairs, of {MOST_LABELS} at most; take some away with null",
+            field="metadata",
+        )
+    return merged
 
 
 def _history(history: History | None) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from api import paging
 from api.answers_environments import DeletedEnvironment, EnvironmentAnswer, EnvironmentPage
+from api.defining import patched
 from api.documented import failures, shown
 from api.failures import Json
 from api.idempotent import IdempotencyKey, Outcome, perform
-from api.labels import patched
 from api.parts import parts_of, workspace_of
 from api.render_environments import environment
 from api.schemas_environments import EnvironmentChange, EnvironmentList, EnvironmentRequest

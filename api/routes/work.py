@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from api import paging, render_environments
 from api.answers_environments import HeartbeatAnswer, WorkAnswer, WorkPage, WorkStats
+from api.defining import patched
 from api.documented import failures, shown
 from api.failures import Json
-from api.labels import patched
 from api.parts import parts_of, workspace_of
 from api.polling import next_work
 from api.routes.environments import PREFIX, EnvironmentId, refuse_default

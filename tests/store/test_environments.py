@@ -42,7 +42,7 @@ def test_an_archived_one_stays_as_it_is_and_takes_no_session(database: Database)
         assert environments.archive(connection, DEFAULT_WORKSPACE, environment_id) == first
     with database.write() as connection, pytest.raises(EnvironmentArchived):
         environments.change(connection, DEFAULT_WORKSPACE, environment_id, lambda _: {"name": "other"})
-    with database.write() as connection, pytest.raises(InvalidRequest, match="environment_id: .* is archived"):
+    with database.write() as connection, pytest.raises(InvalidRequest, match=r"environment_id: .* is archived"):
         environments.check_open(connection, DEFAULT_WORKSPACE, environment_id)
     assert session(database, session_id).environment_id == environment_id
 

@@ -186,9 +186,8 @@ def test_calls_that_come_while_a_worker_stops_are_not_forgotten(database: Databa
     stop(database, work, force=False)
     turn = taken_up(database, waited)
     delivered(database, turn)
-    turn = replace(
-        turn, task=task(database, waited.id), lease=replace(turn.lease, ledger_seq=turn.lease.ledger_seq + 1)
-    )
+    lease = replace(turn.lease, ledger_seq=turn.lease.ledger_seq + 1)
+    turn = replace(turn, task=task(database, waited.id), lease=lease)
     asked_again(database, turn)
     assert [each.state for each in all_work(database, waited.session_id)] == ["stopping"]
     long_ago(database, work, "expires_at")  # and its worker dies

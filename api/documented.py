@@ -17,6 +17,7 @@ MEANINGS = {
     401: "No valid key",
     404: "Does not exist, or belongs to another workspace",
     409: "Somebody else has changed it meanwhile: read it again",
+    412: "Another worker has it: let go",
     413: "The body is too large",
     500: "Something went wrong on our side",
     503: "The database does not answer; nothing was done",
@@ -27,7 +28,7 @@ KEYS = {
 }
 
 
-def shown(model: type[Any], status: int = 200, description: str = "Done", **more: Any) -> Responses:
+def shown(model: Any, status: int = 200, description: str = "Done", **more: Any) -> Responses:
     return {status: {"model": model, "description": description, **more}}
 
 

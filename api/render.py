@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Row
 
 from api import render_agents, render_calls
-from api.agents import DEFAULT_ENVIRONMENT
 from api.moments import time
 from overnight import event_types, money
 from overnight.models import Message, Task, ToolCall, Usage
@@ -62,7 +61,7 @@ def session(seen: Seen) -> dict[str, Any]:
         "type": "session",
         "status": seen.status,
         "agent": render_agents.of_session(seen),
-        "environment_id": DEFAULT_ENVIRONMENT,
+        "environment_id": row.environment_id,
         "deployment_id": None,
         "title": row.title,
         "metadata": row.labels,

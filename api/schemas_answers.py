@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, Tag, WithJsonSchema, model_validato
 from pydantic_core import PydanticCustomError
 
 from api.content import Data, DocumentBlock, ImageBlock, one_of, verbatim
-from api.text import Name, Strict, Text
+from api.text import Name, Strict, Text, sendable
 
 
 def _only_null(value: Any) -> None:
@@ -59,6 +59,21 @@ class ToolConfirmation(Strict):
         if self.deny_message is not None and self.result == "allow":
             raise PydanticCustomError("deny_message", "deny_message goes with the result 'deny' only; leave it out")
         return self
+
+
+class ToolResult(Strict):
+    """Of a call that a worker of the session's environment has carried out; `tool_use_id` is its event's id."""
+
+    type: Literal["user.tool_result"]
+    tool_use_id: Name
+    content: Annotated[list[ResultBlock], BeforeValidator(sendable), Field(max_length=1_000)] = Field(
+        default_factory=list
+    )
+    is_error: bool | None = None
+    session_thread_id: NoThread = None
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return verbatim(self.content)
 
 
 class CustomToolResult(Strict):

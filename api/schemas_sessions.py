@@ -5,23 +5,29 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from api.agents import DEFAULT_ENVIRONMENT, Agent
+from api.agents import Agent
 from api.content import Content, one_of, verbatim
 from api.paging import ListQuery, TimeQuery
-from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation
+from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation, ToolResult
 from api.schemas_budgets import Budget
 from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens, Order
 from api.schemas_tools import Tools
 from api.text import Metadata, MetadataPatch, Name, Strict, Text
 from overnight.errors import InvalidRequest
-from overnight.event_types import USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_INTERRUPT, USER_MESSAGE
-from overnight.models import DEFAULT_AGENT
+from overnight.event_types import (
+    USER_CONFIRMATION,
+    USER_CUSTOM_RESULT,
+    USER_INTERRUPT,
+    USER_MESSAGE,
+    USER_TOOL_RESULT,
+)
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.store.session_pages import SessionStatus
 from overnight.store.submissions import NewTask
 
 #: Managed Agents' other events of clients.
-PLANNED_EVENTS = frozenset({"system.message", "user.define_outcome", "user.tool_result"})
+PLANNED_EVENTS = frozenset({"system.message", "user.define_outcome"})
 
 
 def _supported(event: Any) -> Any:
@@ -50,8 +56,9 @@ Event = Annotated[
     Annotated[UserMessage, Tag(f"<{USER_MESSAGE}>")]
     | Annotated[UserInterrupt, Tag(f"<{USER_INTERRUPT}>")]
     | Annotated[ToolConfirmation, Tag(f"<{USER_CONFIRMATION}>")]
-    | Annotated[CustomToolResult, Tag(f"<{USER_CUSTOM_RESULT}>")],
-    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT),
+    | Annotated[CustomToolResult, Tag(f"<{USER_CUSTOM_RESULT}>")]
+    | Annotated[ToolResult, Tag(f"<{USER_TOOL_RESULT}>")],
+    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_TOOL_RESULT),
     Supported,
 ]
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api.idempotent import Outcome
-from api.schemas_answers import CustomToolResult, ToolConfirmation
+from api.schemas_answers import CustomToolResult, ToolConfirmation, ToolResult
 from api.schemas_sessions import EventsRequest, UserInterrupt, UserMessage
 from overnight.errors import InvalidRequest
 from overnight.settings import Settings
@@ -14,7 +14,7 @@ from overnight.store.answers import Answered
 from overnight.store.events import Draft
 from overnight.store.idempotency import Answer
 
-ToolAnswer = ToolConfirmation | CustomToolResult
+ToolAnswer = ToolConfirmation | CustomToolResult | ToolResult
 
 
 def events(
@@ -48,6 +48,8 @@ def _answer(connection: Connection, workspace_id: str, session_id: str, event: T
             message = event.deny_message
             return answers.confirm(*of_session, event.tool_use_id, allow=allow, deny_message=message)
         is_error = bool(event.is_error)
+        if isinstance(event, ToolResult):
+            return answers.hand_in(*of_session, event.tool_use_id, event.blocks(), is_error=is_error)
         return answers.provide(*of_session, event.custom_tool_use_id, event.blocks(), is_error=is_error)
     except InvalidRequest as error:
         raise _in_its_place(error, place) from error
@@ -59,7 +61,7 @@ def _check_answers(request: EventsRequest) -> None:
     for place, event in enumerate(request.events):
         if not isinstance(event, ToolAnswer):
             continue
-        field = "tool_use_id" if isinstance(event, ToolConfirmation) else "custom_tool_use_id"
+        field = "custom_tool_use_id" if isinstance(event, CustomToolResult) else "tool_use_id"
         if (call_id := getattr(event, field)) in seen:
             raise InvalidRequest(
                 f"events.{place}.{field}: {call_id} has another answer in this request; answer each call once",

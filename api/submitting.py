@@ -3,16 +3,16 @@
 from sqlalchemy import Connection
 
 from api import render
-from api.agents import check_environment, choose
+from api.agents import choose
 from api.changing import check_price
 from api.idempotent import Outcome
 from api.parts import idle_check
 from api.schemas_sessions import SessionRequest
 from api.schemas_tasks import TaskRequest
 from overnight.errors import InvalidRequest, SessionClosed
-from overnight.models import DEFAULT_AGENT
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.settings import Settings
-from overnight.store import session_pages, sessions, submissions
+from overnight.store import environments, session_pages, sessions, submissions
 from overnight.store.idempotency import Answer
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import Accepted, NewTask
@@ -34,6 +34,8 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
         known = _into_the_open_one(connection, workspace_id, request.context_key, new, max_age)
         if known is not None:
             return known
+    environment_id = request.environment_id or DEFAULT_ENVIRONMENT
+    environments.check_open(connection, workspace_id, environment_id)
     choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
     session = NewSession(
         model=request.model or choice.resolved.model,
@@ -45,6 +47,7 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
         agent_id=choice.version.agent_id,
         agent_version=choice.version.version,
         overrides=choice.overrides,
+        environment_id=environment_id,
     )
     return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
 
@@ -66,7 +69,7 @@ def _into_the_open_one(
 
 def session(connection: Connection, workspace_id: str, request: SessionRequest, settings: Settings) -> Outcome:
     """A new session and its first tasks."""
-    check_environment(request.environment_id)
+    environments.check_open(connection, workspace_id, request.environment_id)
     choice = choose(connection, workspace_id, request.agent, settings)
     check_price(choice.resolved.model, request.budget)
     if request.context_key and sessions.find_open(connection, workspace_id, request.context_key):
@@ -85,6 +88,7 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
         agent_version=choice.version.version,
         overrides=choice.overrides,
         budget_nanousd=request.budget.nanousd if request.budget else None,
+        environment_id=request.environment_id,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))

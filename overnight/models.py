@@ -23,6 +23,7 @@ from overnight.store.json_text import JsonText
 DEFAULT_WORKSPACE = "wrkspc_default"
 DEFAULT_AGENT = "agent_default"  # built in: it has no rows
 DEFAULT_VERSION = 1
+DEFAULT_ENVIRONMENT = "env_default"  # built in: it has no row, and Overnight's workers run its tools
 OPEN = one_of("life", [Life.ACTIVE, Life.PAUSED])
 
 
@@ -122,6 +123,7 @@ class Session(Usage, table=True):
             "session_context", "workspace_id", "context_key", where=f"context_key IS NOT NULL AND {OPEN}", unique=True
         ),
         Index("session_listing", "workspace_id", "created_at", "id"),
+        partial_index("session_environment", "environment_id", where=f"environment_id <> '{DEFAULT_ENVIRONMENT}'"),
         partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
     )
 
@@ -137,6 +139,9 @@ class Session(Usage, table=True):
     agent_id: str = Field(default=DEFAULT_AGENT, sa_column_kwargs={"server_default": DEFAULT_AGENT})
     agent_version: int = Field(default=DEFAULT_VERSION, sa_column_kwargs={"server_default": text(str(DEFAULT_VERSION))})
     overrides: dict[str, Any] | None = json_text()  # of tools and mcp_servers
+    environment_id: str = Field(
+        default=DEFAULT_ENVIRONMENT, sa_column_kwargs={"server_default": DEFAULT_ENVIRONMENT}
+    )  # where its agent toolset runs, for good
     model: str
     system: str | None = json_text()
     max_tokens: int

@@ -11,7 +11,7 @@ from overnight.errors import LeaseLost
 from overnight.models import ToolCall
 from overnight.states import StopRequest
 from overnight.store import tool_calls, tool_turns, turns
-from overnight.store.tool_calls import Outcome
+from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
 from worker.context import Entry
@@ -49,6 +49,7 @@ class Calls:
             found = decide(calls, self.equipment.toolbox, turn.lease.now)
             if found.moves:
                 turn, made = self._persist(tool_turns.carry_out, turn, found.moves, found.progress)
+                self._hand_out(turn, found.moves)
                 self._perform(turn, begun(calls, made))
                 continue
             settled = self._persist(tool_turns.settle, turn, found.missing)
@@ -64,6 +65,11 @@ class Calls:
         assert turn.task.ledger_end is not None
         with self.process.database.read() as connection:
             return tool_calls.of_step(connection, turn.lease.session_id, turn.task.ledger_end)
+
+    def _hand_out(self, turn: Turn, moves: Sequence[Move]) -> None:
+        """Tells the environment's workers that poll just now."""
+        if any(tool_turns.is_handed_out(move) for move in moves):
+            self.process.after_commit.nudge(turn.lease.environment_id)
 
     def _perform(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
         """Runs them side by side; each result is stored as it comes."""

@@ -16,9 +16,19 @@ def is_for_client(call: ToolCall) -> bool:
     return call.kind == Kind.CUSTOM or (call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"])
 
 
-def is_for_somebody(call: ToolCall) -> bool:
+def is_for_environment(call: ToolCall) -> bool:
+    """Answered by `user.tool_result`, as the environment's workers send it."""
+    return call.kind == Kind.ENVIRONMENT
+
+
+def is_for_person(call: ToolCall) -> bool:
     """One that is not done goes on only when a person or the client answers."""
     return call.status == CallStatus.ASKED or is_for_client(call)
+
+
+def is_for_somebody(call: ToolCall) -> bool:
+    """One that is not done goes on only when somebody sends an event."""
+    return is_for_person(call) or is_for_environment(call)
 
 
 def use(call: ToolCall) -> Draft:
@@ -39,4 +49,6 @@ def result(call: ToolCall, outcome: Outcome) -> list[Draft]:
     said = {"content": blocks, "is_error": outcome.is_error}
     if call.kind == Kind.MCP:
         return [Draft(event_types.AGENT_MCP_TOOL_RESULT, {"mcp_tool_use_id": call.id, **said}, call.task_id)]
-    return [Draft(event_types.AGENT_TOOL_RESULT, {"tool_use_id": call.id, **said}, call.task_id)]
+    # The SDK's workers run what has no `user.tool_result`: so it is also told of those that nobody is to run any more.
+    told = event_types.USER_TOOL_RESULT if is_for_environment(call) else event_types.AGENT_TOOL_RESULT
+    return [Draft(told, {"tool_use_id": call.id, **said}, call.task_id)]

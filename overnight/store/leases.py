@@ -32,6 +32,7 @@ class Lease:
     agent_id: str
     agent_version: int
     overrides: dict[str, Any] | None
+    environment_id: str
     model: str
     system: str | None
     max_tokens: int
@@ -87,6 +88,7 @@ ACQUIRE = Prepared(
         col(Session.agent_id),
         col(Session.agent_version),
         col(Session.overrides),
+        col(Session.environment_id),
         col(Session.model),
         col(Session.system),
         col(Session.max_tokens),

@@ -11,9 +11,9 @@ from sqlmodel import col
 from overnight import event_types
 from overnight.errors import NotFound
 from overnight.ids import SESSION, new_id
-from overnight.models import DEFAULT_AGENT, DEFAULT_VERSION, Session, Task
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
-from overnight.store import abandon, events
+from overnight.store import abandon, events, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now
 from overnight.store.events import Draft
@@ -44,6 +44,7 @@ class NewSession:
     agent_version: int = DEFAULT_VERSION
     overrides: dict[str, Any] | None = None  # of the agent's tools and mcp_servers
     budget_nanousd: int | None = None
+    environment_id: str = DEFAULT_ENVIRONMENT
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -75,6 +76,7 @@ def create(
         agent_version=new.agent_version,
         overrides=new.overrides,
         budget_nanousd=new.budget_nanousd,
+        environment_id=new.environment_id,
         inbox=len(first_tasks),
         event_seq=len(first_tasks),
         wakes=1 if first_tasks else 0,
@@ -206,6 +208,7 @@ def _close(
     if connection.execute(statement).rowcount == 0:
         return False
     _cancel_unfinished(connection, session_id, f"session {life}")
+    work.wind_up(connection, session_id)
     drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
     place = reserve(connection, session_id, events=len(drafts))
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, drafts)

@@ -10,7 +10,7 @@ from overnight import event_types
 from overnight.errors import LeaseLost
 from overnight.models import Task, ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import call_events, leases, ledger, pauses, tasks, tool_calls, turn_events
+from overnight.store import call_events, leases, ledger, pauses, tasks, tool_calls, turn_events, work
 from overnight.store.events import Draft
 from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import GUARD_END, NOTHING_USED, Turn, record, start
@@ -33,6 +33,8 @@ def carry_out(
         drafts.insert(0, Draft(event_types.SESSION_RUNNING, task_id=task.id))
     stamp = leases.guard(connection, lease, events=len(drafts))
     made = [move for move in moves if tool_calls.make(connection, move)]
+    if any(is_handed_out(move) for move in made):
+        work.queue(connection, lease.workspace_id, lease.session_id, lease.environment_id)
     task = task if task.status == TaskStatus.RUNNING else start(connection, task, stamp)
     overtaken = {move.call.id for move in moves} - {move.call.id for move in made}
     record(connection, lease, stamp, [draft for draft in drafts if not _tells_of(draft, overtaken)])
@@ -40,6 +42,11 @@ def carry_out(
     if progress is not None:
         report(connection, turn, progress.note, progress.fraction)
     return turn, {move.call.id for move in made if move.target is CallStatus.RUNNING}
+
+
+def is_handed_out(move: Move) -> bool:
+    """From now on the environment's workers have the call."""
+    return move.target is CallStatus.AWAITED and call_events.is_for_environment(move.call)
 
 
 def finish(connection: Connection, turn: Turn, call: ToolCall, outcome: Outcome) -> None:

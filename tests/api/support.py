@@ -80,6 +80,7 @@ class Api:
 
     def __init__(self, database_url: str, redis_url: str, *, stderr: IO[bytes] | None = None, **settings: str) -> None:
         self.port = free_port()
+        self.database_url = database_url
         self.url = f"http://127.0.0.1:{self.port}"
         given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "API_KEY": KEY, **settings}
         environment = {**os.environ, **{f"OVERNIGHT_{name}": value for name, value in given.items()}}

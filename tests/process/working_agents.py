@@ -79,7 +79,7 @@ class Team:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]
 
     def check_ledger(self, task: Task) -> list[dict[str, Any]]:
-        """What Claude would be sent to go on from it is valid; gives that. A last answer is not sent without a prompt."""
+        """Gives what Claude would be sent to go on from it, all valid; a last answer needs a prompt to be sent."""
         entries = [Entry(row.seq, row.role, row.content) for row in self.cluster.ledger(task.session_id)]
         kept = entries if entries[-1].role == "user" else entries[:-1]
         sent = context.messages(kept, [], 0)

@@ -23,6 +23,7 @@ def lease(session_id: str = "sesn_1") -> Lease:
         agent_id="agent_default",
         agent_version=1,
         overrides=None,
+        environment_id="env_default",
         model="m",
         system=None,
         max_tokens=1,

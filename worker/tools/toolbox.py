@@ -10,6 +10,7 @@ from overnight.tools.kinds import Kind
 from overnight.tools.own import DEFINITIONS
 from worker.tools.files import edit, read, write
 from worker.tools.finding import glob, grep
+from worker.tools.handed_out import handed_out
 from worker.tools.mcp_servers import McpServers
 from worker.tools.shell import Shell
 
@@ -25,7 +26,7 @@ class Entry:
     kind: Kind
     definition: dict[str, Any] | None  # None: wanted, and missing here
     tool: Tool | None = None
-    permission: Permission | None = None  # of our own tools; the others have it in `tool`
+    permission: Permission | None = None  # of what no worker of ours runs; the others have it in `tool`
 
 
 class Toolbox:
@@ -58,7 +59,7 @@ class Toolbox:
         return entry.kind if entry else Kind.UNKNOWN
 
     def always_asks(self, name: str) -> bool:
-        """Whether the agent lets a person allow each call of a tool that is Overnight's own."""
+        """Whether the agent lets a person allow each call of a tool that no worker of ours runs."""
         entry = self._entries.get(name)
         return entry is not None and entry.permission is Permission.ALWAYS_ASK
 
@@ -75,8 +76,11 @@ async def equip(
     mcp: McpServers,
     *,
     allow_bash: bool = False,
+    elsewhere: bool = False,
 ) -> Toolbox:
     """An agent's `tools` and `mcp_servers` as a toolbox; on the process's loop.
+
+    `elsewhere`: the session's environment has workers of its own for the agent toolset.
 
     Raises `ToolsUnavailable` when an MCP server does not answer, `BadTools` for what no worker could serve.
     """
@@ -87,6 +91,8 @@ async def equip(
     for item in wanted:
         if item["type"] == "mcp_toolset":
             entries += _of_mcp(item, await mcp.tools(_server(by_name, item["mcp_server_name"])))
+        elif item["type"] == AGENT_TOOLSET and elsewhere:
+            entries += _of_environment(item)
         else:
             entries += _entries_of(item, registry, builtin)
     return Toolbox(entries, shell)
@@ -123,6 +129,15 @@ def _of_toolset(item: dict[str, Any], builtin: Mapping[str, Tool]) -> Iterator[E
         is_enabled, policy = config(name)
         if is_enabled:
             yield _with_tool(name, Kind.BUILTIN, builtin.get(name), policy)
+
+
+def _of_environment(item: dict[str, Any]) -> Iterator[Entry]:
+    """As the SDK's workers know them."""
+    config = _configured(item)
+    for name, definition in handed_out().items():
+        is_enabled, policy = config(name)
+        if is_enabled:
+            yield Entry(name, Kind.ENVIRONMENT, definition, permission=policy)
 
 
 def _of_mcp(item: dict[str, Any], tools: Mapping[str, Tool]) -> Iterator[Entry]:

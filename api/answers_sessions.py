@@ -57,7 +57,7 @@ class SessionAnswer(BaseModel):
 class SessionPage(BaseModel):
     data: list[SessionAnswer]
     next_page: str | None
-    prev_page: None
+    prev_page: str | None
 
 
 class DeletedSession(BaseModel):

@@ -17,7 +17,7 @@ T = TypeVar("T")
 Place = tuple[datetime, str]
 TICK = timedelta(microseconds=1)
 BIGGEST = 2**63 - 1
-IDENTITY = re.compile(r"[a-z]+_[0-9a-f]{1,64}")
+IDENTITY = re.compile(r"[a-z]+_[0-9A-Za-z]{1,64}")
 
 
 class ListQuery(Strict):
@@ -63,6 +63,22 @@ def place_of(page: str | None) -> Place | None:
         case [str(at), str(identity)] if IDENTITY.fullmatch(identity):
             return _moment(at), identity
     raise _bad_cursor()
+
+
+def way_of(page: str | None) -> tuple[Place | None, bool]:
+    """Of a list that also leads back: the place, and whether to go back from it. Raises `InvalidRequest`."""
+    match _decoded(page):
+        case [str(at), str(identity), "back"] if IDENTITY.fullmatch(identity):
+            return (_moment(at), identity), True
+    return place_of(page), False
+
+
+def neighbours(shown: Sequence[Place], *, begun: bool, back: bool, more: bool) -> tuple[str | None, str | None]:
+    """The cursors of the pages after and before `shown`. `begun`: it has a cursor itself; `more`: there is, onwards."""
+    if not shown:
+        return None, None
+    after, before = (begun, more) if back else (more, begun)
+    return cursor(*shown[-1]) if after else None, cursor(*shown[0], "back") if before else None
 
 
 def seq_of(page: str | None) -> int | None:

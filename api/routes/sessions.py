@@ -46,6 +46,7 @@ def get_session(request: Request, session_id: SessionId) -> Response:
 def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> Response:
     """Newest first, and only the open ones, unless told otherwise."""
     query.check()
+    place, back = paging.way_of(query.page)
     wanted = Filter(
         query.statuses,
         query.include_archived,
@@ -54,14 +55,15 @@ def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> R
         query.agent_version,
         query.since,
         query.until,
-        oldest_first=query.order == "asc",
+        oldest_first=(query.order == "asc") is not back,
     )
-    cursor = paging.place_of(query.page)
     with parts_of(request).database.read() as connection:
-        found = session_pages.page(connection, workspace_of(request), wanted, limit=query.limit + 1, cursor=cursor)
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.session.created_at, last.session.id) if last else None
-    return Json({"data": [render.session(row) for row in rows], "next_page": next_page, "prev_page": None})
+        found = session_pages.page(connection, workspace_of(request), wanted, limit=query.limit + 1, cursor=place)
+    cut, last = paging.cut(found, query.limit)
+    rows = cut[::-1] if back else cut
+    places = [(row.session.created_at, row.session.id) for row in rows]
+    after, before = paging.neighbours(places, begun=place is not None, back=back, more=last is not None)
+    return Json({"data": [render.session(row) for row in rows], "next_page": after, "prev_page": before})
 
 
 @router.post("/{session_id}", responses={**shown(SessionAnswer), **failures(404, 409, 413)})

@@ -38,7 +38,7 @@ def use(call: ToolCall) -> Draft:
         return Draft(event_types.AGENT_CUSTOM_TOOL_USE, said, call.task_id, call.id)
     said["evaluated_permission"] = "ask" if call.status == CallStatus.ASKED else "allow"
     if call.kind == Kind.MCP:
-        server, _, _ = call.name.partition("__")
+        server, _, said["name"] = call.name.partition("__")
         return Draft(event_types.AGENT_MCP_TOOL_USE, {"mcp_server_name": server, **said}, call.task_id, call.id)
     return Draft(event_types.AGENT_TOOL_USE, said, call.task_id, call.id)
 

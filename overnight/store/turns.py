@@ -70,7 +70,7 @@ def succeed(connection: Connection, turn: Turn, reply: Reply, *, chain: bool = F
     done = {"output": reply.text, "stop_reason": reply.stop_reason, "steps": task.steps + 1, "error": None}
     end = {"ledger_end": stamp.ledger_seq}
     move(connection, task, TaskStatus.SUCCEEDED, [TaskStatus.RUNNING], **done, **end, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "end_turn", chain)
+    return _finish(connection, turn, stamp, drafts, turn_events.idle("end_turn", task), chain)
 
 
 def fail(
@@ -88,7 +88,7 @@ def fail(
     stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + LAST_WORDS)
     failed = {"error": error, "stop_reason": "refusal" if refused else "error"}
     move(connection, task, TaskStatus.FAILED, [TaskStatus.RUNNING], **failed, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted", chain)
+    return _finish(connection, turn, stamp, drafts, turn_events.failed(error, task), chain)
 
 
 def give_up(
@@ -113,17 +113,17 @@ def stop(
     ]
     stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + LAST_WORDS)
     move(connection, task, TaskStatus.CANCELLED, [TaskStatus.RUNNING], stop_reason=reason, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "end_turn", chain)
+    return _finish(connection, turn, stamp, drafts, turn_events.idle("end_turn", task), chain)
 
 
 def _finish(
-    connection: Connection, turn: Turn, stamp: Stamp, drafts: list[Draft], stop_reason: str, chain: bool
+    connection: Connection, turn: Turn, stamp: Stamp, drafts: list[Draft], idle: Draft, chain: bool
 ) -> Following:
     lease, task = turn.lease, turn.task
     # The inbox still at this task's number: nothing was submitted or changed since, so nothing is left.
     following = None if stamp.inbox == task.seq else tasks.head(connection, lease.session_id)
     if following is None:
-        drafts += [turn_events.usage(stamp, task), turn_events.idle(stop_reason, task)]
+        drafts += [turn_events.usage(stamp, task), idle]
         wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
     elif chain and is_due(following, stamp.now) and is_plain(following) and lease.budget_nanousd is None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from anthropic import Anthropic
@@ -28,7 +30,7 @@ FILES: Any = {
     ],
 }
 SEARCH: Any = {"type": "web_search_20260318", "name": "web_search"}
-WRITE = {"path": "note.txt", "content": "noted"}
+WRITE = {"file_path": "note.txt", "content": "noted"}
 
 
 def says(words: str) -> Any:
@@ -121,6 +123,7 @@ def conform(events: Sequence[dict[str, Any]]) -> None:
     for event in events:
         if event["type"] not in ours.OWN_EVENTS:
             conforms(BetaManagedAgentsSessionEvent, event)
-    processed = [event["processed_at"] for event in events if event["processed_at"] and "user." not in event["type"]]
-    assert processed == sorted(processed)
+    told = [event for event in events if event["processed_at"] and not event["type"].startswith("user.")]
+    for before, after in pairwise(told):
+        assert datetime.fromisoformat(before["processed_at"]) <= datetime.fromisoformat(after["processed_at"])
     assert len({event["id"] for event in events}) == len(events)

@@ -35,7 +35,13 @@ def test_a_turn_of_text(scenes: Scenes) -> None:
     session = scenes.begin(says("[[sim reply=Hi.]] Hello."))
     record = scenes.idle(session.id, "end_turn")
     conform(record)
-    assert wire(record) == [*ANSWERED, "agent.message", "span.model_request_end", "session.usage", "session.status_idle"]
+    assert wire(record) == [
+        *ANSWERED,
+        "agent.message",
+        "span.model_request_end",
+        "session.usage",
+        "session.status_idle",
+    ]
     start, message, end = (of_type(record, kind)[0] for kind in ("span.model_request_start", *wire(record)[3:5]))
     assert message["content"] == [{"type": "text", "text": "Hi."}]
     assert (end["model_request_start_id"], end["is_error"]) == (start["id"], False)
@@ -73,9 +79,9 @@ def test_a_message_waits_unprocessed_while_another_turn_runs(scenes: Scenes) -> 
 def test_an_interrupt_alone(scenes: Scenes) -> None:
     session = scenes.begin(says("[[sim hang]] First."))
     until(lambda: of_type(scenes.record(session.id), "span.model_request_start"), "the request")
-    (echo,) = raw(
-        scenes.beta.sessions.events.with_raw_response.send(session.id, events=[{"type": "user.interrupt"}])
-    )["data"]
+    (echo,) = raw(scenes.beta.sessions.events.with_raw_response.send(session.id, events=[{"type": "user.interrupt"}]))[
+        "data"
+    ]
     record = scenes.idle(session.id, "end_turn")
     conform([echo, *of_type(record, "agent.message")])
     conform(record)
@@ -117,7 +123,12 @@ def test_custom_tools_and_confirmations_are_answered_one_by_one(scenes: Scenes) 
 def test_a_denial(scenes: Scenes) -> None:
     session = scenes.begin(script([call("write", **WRITE)], [text("I see.")]), agent=scenes.agent(FILES))
     (write,) = of_type(scenes.idle(session.id, "requires_action"), "agent.tool_use")
-    denied: Any = {"type": "user.tool_confirmation", "tool_use_id": write["id"], "result": "deny", "deny_message": "No."}
+    denied: Any = {
+        "type": "user.tool_confirmation",
+        "tool_use_id": write["id"],
+        "result": "deny",
+        "deny_message": "No.",
+    }
     scenes.send(session.id, denied)
     record = scenes.idle(session.id, "end_turn")
     conform(record)

@@ -39,10 +39,11 @@ def failures(*statuses: int) -> Responses:
 
 
 def documented_methods(request: Request) -> list[str]:
-    """The methods of the request's path."""
+    """The methods of the request's path: of those that match, the one with the fewest parameters."""
     paths = request.app.openapi()["paths"]
-    matching = [operations for path, operations in paths.items() if compile_path(path)[0].match(request.url.path)]
-    return sorted({method.upper() for operations in matching for method in operations})
+    matching = [path for path in paths if compile_path(path)[0].match(request.url.path)]
+    closest = min(matching, key=lambda path: path.count("{"), default=None)
+    return sorted(method.upper() for method in paths[closest]) if closest else []
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

@@ -61,12 +61,18 @@ class ToolConfirmation(Strict):
         return self
 
 
+#: Not told twice in the OpenAPI document.
+AS_OF_CLIENTS = WithJsonSchema(
+    {"type": "array", "items": {"type": "object"}, "description": "Blocks, as of user.custom_tool_result"}
+)
+
+
 class ToolResult(Strict):
     """Of a call that a worker of the session's environment has carried out; `tool_use_id` is its event's id."""
 
     type: Literal["user.tool_result"]
     tool_use_id: Name
-    content: Annotated[list[ResultBlock], BeforeValidator(sendable), Field(max_length=1_000)] = Field(
+    content: Annotated[list[ResultBlock], BeforeValidator(sendable), Field(max_length=1_000), AS_OF_CLIENTS] = Field(
         default_factory=list
     )
     is_error: bool | None = None

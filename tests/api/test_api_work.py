@@ -174,6 +174,22 @@ def test_a_result_ends_its_call(
     assert "answer each call once" in refusal(sdk, session_id, result(open_one), result(open_one))
 
 
+def test_who_waits_for_the_task_waits_for_its_environment(
+    sdk: Anthropic, module_database: Database, worker: Worker, environment_id: str, client: TestClient
+) -> None:
+    handed, asked = begun(sdk, environment_id), begun(sdk, environment_id)
+    hand_out(module_database, worker, handed, HANDED_OUT)
+    hand_out(module_database, worker, asked, HANDED_OUT, CUSTOM)
+    seconds = []
+    for session_id in (handed, asked):
+        (task,) = client.get("/v1/tasks", params={"session_id": session_id}).json()["data"]
+        began = time.monotonic()
+        client.get(f"/v1/tasks/{task['id']}", params={"wait": 30 if session_id == asked else 1})
+        seconds.append(time.monotonic() - began)
+    assert seconds[0] >= 1
+    assert seconds[1] < 15  # whoever waits has a result to give
+
+
 def test_what_machines_find_can_be_sent(
     sdk: Anthropic, module_database: Database, worker: Worker, session_id: str
 ) -> None:

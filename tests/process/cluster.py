@@ -82,6 +82,10 @@ class Cluster:
         self._module("api", "uvicorn", "api.app:create_app", *options)
         until(lambda: self._answers(lambda: httpx2.get(f"{self.api_url}/healthz").raise_for_status()), "the API")
 
+    def start(self, name: str, command: list[str], **environment: str) -> None:
+        """A process of somebody else's."""
+        self._spawn(name, command, environment)
+
     def kill(self, name: str) -> None:
         self.processes[name].kill()
         self.processes.pop(name).wait()
@@ -167,10 +171,15 @@ class Cluster:
     def _module(self, name: str, module: str, *arguments: str) -> None:
         self._spawn(name, [sys.executable, "-m", module, *arguments])
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def _spawn(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.env, cwd=ROOT
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.env if environment is None else environment,
+                cwd=ROOT,
             )
 
     def _rows(self, statement: str) -> tuple[list[Row[Any]]] | None:

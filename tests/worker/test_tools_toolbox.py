@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_toolset_20260401
 
 from overnight.tools import Context, Permission, Tool, tool
 from overnight.tools.errors import BadTools
@@ -119,6 +120,18 @@ def test_what_this_worker_lacks_is_missing(equipped: Equip) -> None:
     assert names(toolbox) == ["refund"]
     assert toolbox.find("unknown") is None
     assert toolbox.kind("unknown") is Kind.PYTHON
+
+
+def test_elsewhere_claude_is_told_what_the_sdks_workers_have(equipped: Equip, tmp_path: Path) -> None:
+    told = [tool.to_dict() for tool in beta_agent_toolset_20260401(AgentToolContext(workdir=tmp_path))]
+    asking = {"permission_policy": {"type": "always_ask"}}
+    configs = [{"name": "grep", "enabled": False}, {"name": "write", **asking}]
+    toolbox = equipped(python("refund"), {**TOOLSET, "configs": configs}, elsewhere=True)
+    assert toolbox.definitions[1:] == [definition for definition in told if definition["name"] != "grep"]
+    assert names(toolbox)[1] == "bash"  # whatever this worker may run
+    assert (toolbox.find("bash"), toolbox.kind("bash"), toolbox.missing) == (None, Kind.ENVIRONMENT, [])
+    assert [toolbox.always_asks(name) for name in ("bash", "write", "grep")] == [False, True, False]
+    assert found(toolbox, "refund").definition == refund.definition
 
 
 def test_bash_is_there_only_when_it_is_switched_on(equipped: Equip, loop: Loop, tmp_path: Path) -> None:

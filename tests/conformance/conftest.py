@@ -1,4 +1,4 @@
-"""One Overnight of real processes for all of the suite, and the official client, which knows its address and key only."""
+"""One Overnight of real processes for the whole suite, and the official client, with its address and a key."""
 
 import shutil
 import sys

@@ -7,9 +7,14 @@ import anthropic
 import httpx2
 import pytest
 from anthropic import Anthropic
+from anthropic.types.beta.environments import (
+    BetaSelfHostedWork,
+    BetaSelfHostedWorkHeartbeatResponse,
+    BetaSelfHostedWorkQueueStats,
+)
 
-from tests.conformance.scenes import MODEL, Scenes, says
-from tests.process.cluster import KEY, Cluster
+from tests.conformance.scenes import FILES, MODEL, Scenes, call, conforms, raw, says, script, text
+from tests.process.cluster import KEY, Cluster, until
 
 Act = Callable[[Scenes], object]
 
@@ -25,13 +30,17 @@ def beyond_the_limit(scenes: Scenes) -> object:
 
 
 def lost_work(scenes: Scenes) -> object:
-    environment = scenes.beta.environments.create(name="Lab")
-    session = scenes.begin(says("Hello."), environment_id=environment.id)
+    environment = scenes.beta.environments.create(name="Lab").id
+    prompt = script([call("glob", pattern="*")], [text("Done.")])
+    session = scenes.begin(prompt, agent=scenes.agent(FILES), environment_id=environment)
     work = scenes.beta.environments.work
-    (item,) = work.list(environment.id)
+    item = until(lambda: work.poll(environment), "work")
+    conforms(BetaSelfHostedWork, raw(work.with_raw_response.ack(item.id, environment_id=environment)))
     assert item.data.id == session.id
-    work.ack(item.id, environment_id=environment.id)
-    return work.heartbeat(item.id, environment_id=environment.id, expected_last_heartbeat="2020-01-01T00:00:00Z")
+    beat = work.with_raw_response.heartbeat(item.id, environment_id=environment, expected_last_heartbeat="NO_HEARTBEAT")
+    conforms(BetaSelfHostedWorkHeartbeatResponse, raw(beat))
+    conforms(BetaSelfHostedWorkQueueStats, raw(work.with_raw_response.stats(environment)))
+    return work.heartbeat(item.id, environment_id=environment, expected_last_heartbeat="2020-01-01T00:00:00Z")
 
 
 FAILURES: list[tuple[str, Act, type[anthropic.APIStatusError], int, str]] = [

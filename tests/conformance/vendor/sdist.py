@@ -1,4 +1,4 @@
-"""The source distribution of the very SDK that uv.lock names, from the registry, kept in a cache outside the project."""
+"""The source distribution of the very SDK that uv.lock names, kept in a cache outside the project."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ def unpacked() -> Path:
 
 def _download(cache: Path) -> None:
     wanted = ["--no-deps", "--no-binary", "anthropic", f"anthropic=={VERSION}", "-d", str(cache)]
-    done = subprocess.run([*PIP, "download", "-q", *wanted], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*PIP, "download", "-q", *wanted], check=False, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise NoNetwork(done.stderr[-500:])
 

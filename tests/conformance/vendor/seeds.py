@@ -7,7 +7,8 @@ from pathlib import Path
 
 from anthropic import Anthropic
 
-from overnight.store import keys, work
+from overnight.models import DEFAULT_WORKSPACE
+from overnight.store import keys, work, work_turns
 from overnight.store.database import Database
 from tests.api.support import KEY, Api
 
@@ -29,12 +30,14 @@ def plant(path: Path, api: Api) -> Path:
     database = Database(f"sqlite:///{path}")
     with database.write() as connection:
         keys.add(connection, "vendor", VENDOR_KEY)
-        work.queue(connection, "wrkspc_default", session.id, environment.id)
+        work.queue(connection, DEFAULT_WORKSPACE, session.id, environment.id)
+        item = work_turns.poll(connection, environment.id, reclaim=5.0)
+        assert item is not None
+        work_turns.acknowledge(connection, DEFAULT_WORKSPACE, environment.id, item.id, ttl=3_600)
     database.close()
     named = {agent.id: AGENT, environment.id: ENVIRONMENT, session.id: SESSION}
     with closing(sqlite3.connect(path)) as rows:
-        ((work_id,),) = rows.execute("SELECT id FROM work").fetchall()
-        for old, new in {**named, work_id: WORK}.items():
+        for old, new in {**named, item.id: WORK}.items():
             _rename(rows, old, new)
         rows.commit()
         rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -44,7 +47,6 @@ def plant(path: Path, api: Api) -> Path:
 def _rename(rows: sqlite3.Connection, old: str, new: str) -> None:
     for (table,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         for column in rows.execute(f"PRAGMA table_info('{table}')").fetchall():
-            rows.execute(
-                f"UPDATE \"{table}\" SET \"{column[1]}\" = replace(\"{column[1]}\", ?, ?) WHERE instr(\"{column[1]}\", ?)",
-                (old, new, old),
-            )
+            name = f'"{column[1]}"'
+            change = f'UPDATE "{table}" SET {name} = replace({name}, ?, ?) WHERE instr({name}, ?)'
+            rows.execute(change, (old, new, old))

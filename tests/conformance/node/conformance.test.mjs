@@ -35,17 +35,20 @@ async function all(pages) {
   return found;
 }
 
-/** The record once the session has come to rest so often for this reason. */
-async function idle(session, reason, times = 1) {
+/** The record once it has such an event. */
+async function once(session, isWanted) {
   const ends = Date.now() + 60_000;
   for (;;) {
     const record = await all(sessions.events.list(session.id));
-    const rests = record.filter((event) => event.type === "session.status_idle" && event.stop_reason.type === reason);
-    if (rests.length >= times) return record;
-    assert.ok(Date.now() < ends, `${reason} did not come: ${record.map((event) => event.type)}`);
+    if (record.some(isWanted)) return record;
+    assert.ok(Date.now() < ends, `it did not come: ${record.map((event) => event.type)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+/** The record once the session has come to rest for this reason. */
+const idle = (session, reason) =>
+  once(session, (event) => event.type === "session.status_idle" && event.stop_reason.type === reason);
 
 const begin = (agent, ...initial_events) =>
   sessions.create({ agent, environment_id: "env_default", initial_events, title: "T", metadata: { k: "v" } });
@@ -138,6 +141,7 @@ test("the stream is the list, and its deltas are the message", async () => {
 
 test("an interrupt", async () => {
   const session = await begin("agent_default", says("[[sim hang]] Hello."));
+  await once(session, (event) => event.type === "span.model_request_start");
   const sent = await sessions.events.send(session.id, { events: [says("Next."), { type: "user.interrupt" }] });
   assert.equal(sent.data[0].processed_at, null);
   const record = await idle(session, "end_turn");

@@ -1,0 +1,76 @@
+"""The example of docs/managed-agents.md, whose every turn loses its worker in the middle."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.process.cluster import KEY, ROOT, Cluster, until
+from tests.process.conftest import MakeCluster
+
+CALLS = ["find_order", "check_stock", "write"]
+
+
+@pytest.fixture
+def cluster(make_cluster: MakeCluster) -> Cluster:
+    """Claude takes a second to answer: long enough to be killed meanwhile."""
+    made = make_cluster(latency=1.0, lease_ttl="3")
+    made.start_api()
+    made.start_worker("w1")
+    made.start_beat()
+    made.wait_for_workers("w1")
+    return made
+
+
+def test_three_turns_survive_the_death_of_their_workers(cluster: Cluster, tmp_path: Path) -> None:
+    notes = tmp_path / "desk"
+    clerk = start(cluster, notes)
+    try:
+        for turn in range(1, len(CALLS) + 1):
+            # At the first request of the turn, or the second, which has the tool's result.
+            until(lambda turn=turn: begun(cluster) == 2 * turn - turn % 2, f"turn {turn} is at work")
+            cluster.kill("w1")
+            cluster.start_worker("w1")
+        said = clerk.communicate(timeout=120)[0].decode()
+    finally:
+        clerk.kill()
+        clerk.wait()
+    assert clerk.returncode == 0, said
+    assert [said.count(f"= {name} ") for name in CALLS] == [1, 1, 1]
+    assert (notes / "1007.md").read_text() == "Heron is sold out"
+    check_history(cluster, said.splitlines()[0])
+
+
+def check_history(cluster: Cluster, session_id: str) -> None:
+    """Three questions, calls, results and answers, each once and in order; what was killed left nothing."""
+    assert told(cluster, session_id) == [
+        *("user.message", "agent.custom_tool_use", "user.custom_tool_result", "agent.message"),
+        *("user.message", "agent.custom_tool_use", "user.custom_tool_result", "agent.message"),
+        *("user.message", "agent.tool_use", "user.tool_confirmation", "user.tool_result", "agent.message"),
+    ]
+    ledger = cluster.ledger(session_id)
+    assert [row.role for row in ledger] == ["user", "assistant"] * 6
+    names = [block["name"] for row in ledger for block in row.content if block["type"] == "tool_use"]
+    assert names == CALLS
+    assert len(cluster.sim("GET", "/sim/requests")["data"]) > 6, "no request was lost, so nothing was shown"
+
+
+def start(cluster: Cluster, notes: Path) -> "subprocess.Popen[bytes]":
+    env = {**cluster.env, "ANTHROPIC_BASE_URL": cluster.api_url, "ANTHROPIC_API_KEY": KEY}
+    command = [sys.executable, str(ROOT / "examples/managed_agents.py"), "--yes", "--folder", str(notes)]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def begun(cluster: Cluster) -> int:
+    """Of the steps: replies that were kept, and one more while the next is asked for."""
+    kept = cluster.rows("SELECT count(*) FROM events WHERE type = 'span.model_request_end'")[0][0]
+    asked = cluster.rows("SELECT count(*) FROM events WHERE type = 'span.model_request_start'")[0][0]
+    return int(kept + (asked > kept))
+
+
+def told(cluster: Cluster, session_id: str) -> list[str]:
+    found: Any = cluster.api("GET", f"/v1/sessions/{session_id}/events?limit=1000").json()["data"]
+    spoken = [event["type"] for event in found if event["type"].startswith(("user.", "agent."))]
+    return [kind for kind in spoken if kind != "agent.thinking"]

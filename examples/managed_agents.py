@@ -18,7 +18,7 @@ STOCK = {"Heron": 0, "Ibis": 12}
 TURNS = [
     'A customer asks about order "1007". Look at it with find_order.',
     'Is "Heron" in stock? Ask check_stock.',
-    'Use write to keep "1007.md" with the text "Heron is sold out".',
+    'Use write to keep the text "Heron is sold out" in "1007.md".',
 ]
 
 

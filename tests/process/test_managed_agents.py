@@ -45,9 +45,10 @@ def test_three_turns_survive_the_death_of_the_worker(cluster: Cluster, tmp_path:
 def check_history(cluster: Cluster, session_id: str) -> None:
     """Three questions, calls, results and answers, each once and in order; what was killed left nothing."""
     assert told(cluster, session_id) == [
-        *("user.message", "agent.custom_tool_use", "user.custom_tool_result", "agent.message"),
-        *("user.message", "agent.custom_tool_use", "user.custom_tool_result", "agent.message"),
-        *("user.message", "agent.tool_use", "user.tool_confirmation", "user.tool_result", "agent.message"),
+        *("user.message", "agent.message", "agent.custom_tool_use", "user.custom_tool_result", "agent.message"),
+        *("user.message", "agent.message", "agent.custom_tool_use", "user.custom_tool_result", "agent.message"),
+        *("user.message", "agent.message", "agent.tool_use"),
+        *("user.tool_confirmation", "user.tool_result", "agent.message"),
     ]
     ledger = cluster.ledger(session_id)
     assert [row.role for row in ledger] == ["user", "assistant"] * 6

@@ -83,4 +83,4 @@ def _choices(call: Json) -> str:
 
 
 def _has_siblings(task: Json, call: Json) -> bool:
-    return sum(other["type"] == call["type"] for other in pending(task)) > 1
+    return len([other for other in pending(task) if other["type"] == call["type"]]) > 1

@@ -36,7 +36,7 @@ MaxSteps = Annotated[
 ]
 Deadline = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="It fails when it is not done by then (ISO 8601).", show_default=False),
+    typer.Option(metavar="TIME", help="It fails if it is not done by then (ISO 8601).", show_default=False),
 ]
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]
 Wait = Annotated[
@@ -173,10 +173,11 @@ def _end(task: Json, place: Place, *, as_json: bool) -> None:
 
 
 def _show(task: Json, place: Place, *, as_json: bool) -> None:
-    if as_json:
-        return write_json(task)
     from overnight.cli import phrases
 
+    if as_json:
+        write_json(task)
+        return
     write_fields(
         [
             ("task", task["id"]),

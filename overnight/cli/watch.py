@@ -68,11 +68,15 @@ def _until_it_ends(client: "Client", task: "Json", lines: "EventLines", last_eve
     for happening in events(client, task["session_id"], last_event_id):
         if isinstance(happening, Frame):
             lines.show_event(happening.data)
-            tells = happening.type in TASK_ENDS or requires_an_answer(happening.data)
-            if not tells or not is_about(happening.data, task["id"]):
+            if not is_about(happening.data, task["id"]):
                 continue
+            has_ended = happening.type in TASK_ENDS
+            if not has_ended and not requires_an_answer(happening.data):
+                continue
+        else:
+            has_ended = not replays
         task = patience.look(client, task["id"], lines) or task
-        if is_final(task) and (isinstance(happening, Frame) or not replays):
+        if is_final(task) and has_ended:
             break
     return task
 

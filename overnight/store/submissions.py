@@ -192,7 +192,7 @@ def retry(
 ) -> tuple[Task, bool]:
     """Queues a failed task again, in its old place, with `raised` limits; what it had finished stays finished.
 
-    `most_steps` are the built-in agent's. Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
+    `most_steps`: the built-in agent's. Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
     """
     task = tasks.get(connection, workspace_id, task_id)
     attention = call_attention(connection, workspace_id, task.session_id, count=1)

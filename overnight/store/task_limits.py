@@ -34,7 +34,7 @@ def check_deadline(deadline: datetime | None, at: datetime) -> None:
 
 
 def check_retry(connection: Connection, task: Task, at: datetime, most_steps: int) -> None:
-    """Whether a task with these limits can take a step; `most_steps` are the built-in agent's. Raises `InvalidRequest`."""
+    """Whether a task with these limits can take a step; `most_steps`: the built-in agent's. Raises `InvalidRequest`."""
     check_deadline(task.deadline, at)
     most = task.max_steps or _of_its_agent(connection, task) or most_steps
     if task.steps >= most:

@@ -1,5 +1,6 @@
 """Answers to tool calls over HTTP: what is waited for, what each answer does, and what is refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,13 @@ def test_a_task_tells_what_it_waits_for(client: TestClient, worker: Worker) -> N
     assert listed == task
     idle = client.get(f"/v1/sessions/{task['session_id']}/events", params={"types[]": "session.status_idle"}).json()
     assert idle["data"][-1]["stop_reason"] == {"type": "requires_action", "event_ids": ids}
+
+
+def test_a_question_that_is_none_is_shown_as_it_is(client: TestClient, worker: Worker) -> None:
+    wish = replace(ASK_HUMAN, input={"query": "?"})
+    task, [call] = waiting(client, worker, wish)
+    shown = {"id": call, "type": "custom_tool_result", "name": "ask_human", "input": {"query": "?"}}
+    assert task["pending"] == [shown]
 
 
 def test_progress_is_shown(client: TestClient, worker: Worker) -> None:
@@ -184,7 +192,7 @@ def test_answers_to_the_wrong_calls_are_refused_by_name(client: TestClient, work
     ("event", "told"),
     [
         (confirmation("x", "maybe"), "events.0.result: input should be 'allow' or 'deny'"),
-        (confirmation("x", deny_message="no"), "events.0: deny_message goes with the result 'deny' only"),
+        (confirmation("x", deny_message="no"), "events.0.deny_message: goes with the result 'deny' only"),
         (confirmation(""), "events.0.tool_use_id: string should have at least 1 character"),
         ({"type": "user.tool_confirmation", "result": "allow"}, "events.0.tool_use_id: is required"),
         (confirmation("x", session_thread_id="t"), "events.0.session_thread_id: is not supported yet"),

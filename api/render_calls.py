@@ -4,8 +4,8 @@ from typing import Any
 
 from overnight.models import ToolCall
 from overnight.states import CallStatus
-from overnight.tools.kinds import Kind
 from overnight.tools.errors import BadInput
+from overnight.tools.kinds import Kind
 from overnight.tools.own import ASK_HUMAN, read_question
 
 CONFIRMATION = "tool_confirmation"

@@ -20,16 +20,16 @@ TOOLS = [
     *({"type": "python", "name": name} for name in OURS),
     {"type": "python", "name": "guarded", "permission_policy": {"type": "always_ask"}},
 ]
-NAMES = [tool["name"] for tool in TOOLS]
 
 
 class Team:
     """One agent in a cluster; each session of it begins with a prompt."""
 
-    def __init__(self, cluster: Cluster, max_steps: int = 50) -> None:
+    def __init__(self, cluster: Cluster, max_steps: int = 50, tools: list[dict[str, Any]] = TOOLS) -> None:
         self.cluster = cluster
+        self.names = [tool["name"] for tool in tools]
         limits = {"max_steps": max_steps, "max_tokens": 1_000, "max_retry_age": 600.0}
-        agent = Definition("worker", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=TOOLS)
+        agent = Definition("worker", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=tools)
         with cluster.database.write() as connection:
             self.agent = agents.create(connection, DEFAULT_WORKSPACE, agent).version
 
@@ -73,7 +73,7 @@ class Team:
         entries = [Entry(row.seq, row.role, row.content) for row in self.cluster.ledger(task.session_id)]
         kept = entries if entries[-1].role == "user" else entries[:-1]
         sent = context.messages(kept, [], 0)
-        check(sent, NAMES)
+        check(sent, self.names)
         return sent
 
     def _wake(self, needed: bool, call: ToolCall) -> None:

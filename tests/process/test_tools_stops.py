@@ -11,7 +11,7 @@ from overnight.states import CallStatus, StopRequest
 from overnight.store import submissions
 from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster
-from tests.process.working_agents import MODULE, Team, call, script
+from tests.process.working_agents import MODULE, Team, call, script, text_of
 from tests.process.working_tools import marks
 
 PROMPTLY = 5.0  # seconds; usually a tenth of that
@@ -190,7 +190,3 @@ def assert_results(team: Team, task: Task, parts: tuple[str, ...]) -> list[dict[
     for result, part in zip(results, parts, strict=True):
         assert part in text_of(result), result
     return results
-
-
-def text_of(result: dict[str, Any]) -> str:
-    return "".join(block["text"] for block in result["content"])

@@ -5,7 +5,7 @@ from typing import Any
 
 from overnight.models import DEFAULT_WORKSPACE, Task, ToolCall
 from overnight.states import CallStatus
-from overnight.store import agents, answers, sessions, tool_calls
+from overnight.store import agents, sessions, tool_calls
 from overnight.store.agents import Definition
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
@@ -53,18 +53,6 @@ class Team:
     def open_call(self, task: Task, status: CallStatus) -> ToolCall | None:
         return next((call for call in self.calls(task) if call.status == status), None)
 
-    def allow(self, call: ToolCall) -> None:
-        with self.cluster.database.write() as connection:
-            said = answers.confirm(
-                connection, DEFAULT_WORKSPACE, call.session_id, call.id, allow=True, deny_message=None
-            )
-        self._wake(said.wake, call)
-
-    def answer(self, call: ToolCall, text: str) -> None:
-        with self.cluster.database.write() as connection:
-            said = answers.provide(connection, DEFAULT_WORKSPACE, call.session_id, call.id, text, is_error=False)
-        self._wake(said.wake, call)
-
     def ledger(self, task: Task) -> list[dict[str, Any]]:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]
 
@@ -76,15 +64,15 @@ class Team:
         check(sent, self.names)
         return sent
 
-    def _wake(self, needed: bool, call: ToolCall) -> None:
-        if needed:
-            self.cluster.after_commit.wake(call.session_id, call.task_id)
-
 
 def script(*replies: list[dict[str, Any]]) -> str:
     """A directive of the simulator's: what Claude says, reply by reply."""
     return f"[[sim script={json.dumps(json.dumps(replies))}]]"
 
 
-def call(name: str, **given: Any) -> dict[str, Any]:
+def call(name: str, /, **given: Any) -> dict[str, Any]:
     return {"type": "tool_use", "name": name, "input": given}
+
+
+def text_of(result: dict[str, Any]) -> str:
+    return "".join(block["text"] for block in result["content"])

@@ -76,7 +76,7 @@ TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
 }
 
 CALL_MOVES: dict[CallStatus, frozenset[CallStatus]] = {
-    CallStatus.REQUESTED: frozenset({CallStatus.RUNNING, CallStatus.ASKED, CallStatus.AWAITED, CallStatus.DONE}),
+    CallStatus.REQUESTED: frozenset({CallStatus.RUNNING, CallStatus.AWAITED, CallStatus.DONE}),
     CallStatus.ASKED: frozenset({CallStatus.ALLOWED, CallStatus.DONE}),
     CallStatus.ALLOWED: frozenset({CallStatus.RUNNING, CallStatus.AWAITED, CallStatus.DONE}),
     CallStatus.AWAITED: frozenset({CallStatus.DONE}),

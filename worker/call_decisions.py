@@ -19,7 +19,11 @@ LOST = (
     "The worker that ran this tool stopped in the middle of it. Whether the call had its effect is not known: "
     "check before you repeat it."
 )
+DEADLY = "This tool was begun {runs} times, and its worker stopped in the middle of it each time: it is not run again."
 NOTED = "Noted."
+
+#: A call that takes its worker down is not repeated for ever, whatever its tool allows.
+MOST_RUNS = 10
 
 
 @dataclass(slots=True)
@@ -87,6 +91,8 @@ def _recover(call: ToolCall, toolbox: Toolbox, found: Decisions) -> None:
         found.missing.add(call.id)
         return
     match tool.on_crash if tool else OnCrash.TELL:
+        case OnCrash.RETRY if call.attempts >= MOST_RUNS:
+            found.moves.append(_done(call, DEADLY.format(runs=call.attempts), is_error=True))
         case OnCrash.RETRY:
             found.moves.append(Move(call, CallStatus.RUNNING))
         case OnCrash.ASK:

@@ -79,9 +79,12 @@ def _in_time(due: datetime | None, deadline: datetime | None) -> datetime | None
 
 
 def try_again_now(connection: Connection) -> int:
-    """Wakes all that waits for a worker which can do it: one has come. Gives how many sessions."""
+    """Wakes all that waits for a worker which can do it: one has come. Gives how many sessions.
+
+    Their pauses begin anew, as a worker without the tool may take them first once more.
+    """
     waiting = (col(Task.status) == TaskStatus.WAITING, col(Task.wait_reason) == WaitReason.WORKER)
-    connection.execute(update(Task).where(*waiting).values(due_at=now()))
+    connection.execute(update(Task).where(*waiting).values(due_at=now(), attempts=0))
     sessions = select(col(Task.session_id)).where(*waiting)
     free = (col(Session.id).in_(sessions), col(Session.life) == Life.ACTIVE, col(Session.lease_owner).is_(None))
     return connection.execute(update(Session).where(*free).values(wake_at=now())).rowcount

@@ -161,7 +161,8 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
     task = tasks.get(connection, workspace_id, task_id)
     if task.status == TaskStatus.WAITING:
         abandon.open_calls(connection, task, "the task was cancelled")
-    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=[TaskStatus.QUEUED, TaskStatus.WAITING]):
+    idle = [TaskStatus.QUEUED, TaskStatus.WAITING]
+    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=idle, stop_reason="cancelled"):
         draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "cancelled"}, task_id)
     elif tasks.request_stop(connection, task_id, StopRequest.CANCEL) or _is_cancelled(connection, task):
         draft = Draft(event_types.TASK_STOP_REQUESTED, {"request": StopRequest.CANCEL}, task_id)

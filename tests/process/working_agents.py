@@ -5,7 +5,7 @@ from typing import Any
 
 from overnight.models import DEFAULT_WORKSPACE, Task, ToolCall
 from overnight.states import CallStatus
-from overnight.store import agents, answers, sessions, tool_calls
+from overnight.store import agents, sessions, tool_calls
 from overnight.store.agents import Definition
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
@@ -15,29 +15,39 @@ from worker.context import Entry
 from worker.history_rules import check
 
 MODULE = "tests.process.working_tools"
-OURS = ("wait", "ask_human", "report_progress", "account", "note", "hold", "hold_once", "deaf", "meet", "broken", "slow")
+OURS = (
+    "wait",
+    "ask_human",
+    "report_progress",
+    "account",
+    "note",
+    "hold",
+    "hold_once",
+    "deaf",
+    "meet",
+    "broken",
+    "slow",
+)
 TOOLS = [
     *({"type": "python", "name": name} for name in OURS),
     {"type": "python", "name": "guarded", "permission_policy": {"type": "always_ask"}},
 ]
-NAMES = [tool["name"] for tool in TOOLS]
 
 
 class Team:
     """One agent in a cluster; each session of it begins with a prompt."""
 
-    def __init__(self, cluster: Cluster, max_steps: int = 50) -> None:
+    def __init__(self, cluster: Cluster, max_steps: int = 50, tools: list[dict[str, Any]] = TOOLS) -> None:
         self.cluster = cluster
+        self.names = [tool["name"] for tool in tools]
         limits = {"max_steps": max_steps, "max_tokens": 1_000, "max_retry_age": 600.0}
-        agent = Definition("worker", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=TOOLS)
+        agent = Definition("worker", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=tools)
         with cluster.database.write() as connection:
             self.agent = agents.create(connection, DEFAULT_WORKSPACE, agent).version
 
     def begin(self, prompt: str) -> Task:
         agent, new = self.agent, NewTask([{"type": "text", "text": prompt}])
-        session = NewSession(
-            model=agent.model, max_tokens=1_000, agent_id=agent.agent_id, agent_version=agent.version
-        )
+        session = NewSession(model=agent.model, max_tokens=1_000, agent_id=agent.agent_id, agent_version=agent.version)
         with self.cluster.database.write() as connection:
             accepted = sessions.create(connection, DEFAULT_WORKSPACE, session, [new], idle_check=0)[0]
         self.cluster.after_commit.wake(accepted.task.session_id, accepted.task.id)
@@ -53,18 +63,6 @@ class Team:
     def open_call(self, task: Task, status: CallStatus) -> ToolCall | None:
         return next((call for call in self.calls(task) if call.status == status), None)
 
-    def allow(self, call: ToolCall) -> None:
-        with self.cluster.database.write() as connection:
-            said = answers.confirm(
-                connection, DEFAULT_WORKSPACE, call.session_id, call.id, allow=True, deny_message=None
-            )
-        self._wake(said.wake, call)
-
-    def answer(self, call: ToolCall, text: str) -> None:
-        with self.cluster.database.write() as connection:
-            said = answers.provide(connection, DEFAULT_WORKSPACE, call.session_id, call.id, text, is_error=False)
-        self._wake(said.wake, call)
-
     def ledger(self, task: Task) -> list[dict[str, Any]]:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]
 
@@ -73,12 +71,8 @@ class Team:
         entries = [Entry(row.seq, row.role, row.content) for row in self.cluster.ledger(task.session_id)]
         kept = entries if entries[-1].role == "user" else entries[:-1]
         sent = context.messages(kept, [], 0)
-        check(sent, NAMES)
+        check(sent, self.names)
         return sent
-
-    def _wake(self, needed: bool, call: ToolCall) -> None:
-        if needed:
-            self.cluster.after_commit.wake(call.session_id, call.task_id)
 
 
 def script(*replies: list[dict[str, Any]]) -> str:
@@ -86,5 +80,9 @@ def script(*replies: list[dict[str, Any]]) -> str:
     return f"[[sim script={json.dumps(json.dumps(replies))}]]"
 
 
-def call(name: str, **given: Any) -> dict[str, Any]:
+def call(name: str, /, **given: Any) -> dict[str, Any]:
     return {"type": "tool_use", "name": name, "input": given}
+
+
+def text_of(result: dict[str, Any]) -> str:
+    return "".join(block["text"] for block in result["content"])

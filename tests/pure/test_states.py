@@ -3,13 +3,16 @@ from itertools import product
 
 import pytest
 
-from overnight.models import Session, Task
+from overnight.models import Session, Task, ToolCall
 from overnight.states import (
+    CALL_MOVES,
     FINAL,
     LIFE_MOVES,
     TASK_MOVES,
     UNFINISHED,
     ArchiveReason,
+    AskedBecause,
+    CallStatus,
     Life,
     StopRequest,
     TaskStatus,
@@ -43,6 +46,22 @@ LIFE_EDGES = {
 }
 
 
+CALL_EDGES = {
+    ("requested", "running"),
+    ("requested", "awaited"),
+    ("requested", "done"),
+    ("asked", "allowed"),
+    ("asked", "done"),
+    ("allowed", "running"),
+    ("allowed", "awaited"),
+    ("allowed", "done"),
+    ("awaited", "done"),
+    ("running", "running"),  # run again, as its tool allows
+    ("running", "asked"),
+    ("running", "done"),
+}
+
+
 @pytest.mark.parametrize(("before", "after"), list(product(TaskStatus, TaskStatus)))
 def test_a_task_moves_as_the_table_says(before: TaskStatus, after: TaskStatus) -> None:
     assert (before in sources(TASK_MOVES, after)) == ((before, after) in TASK_EDGES)
@@ -53,7 +72,13 @@ def test_a_session_moves_as_the_table_says(before: Life, after: Life) -> None:
     assert (before in sources(LIFE_MOVES, after)) == ((before, after) in LIFE_EDGES)
 
 
+@pytest.mark.parametrize(("before", "after"), list(product(CallStatus, CallStatus)))
+def test_a_call_moves_as_the_table_says(before: CallStatus, after: CallStatus) -> None:
+    assert (before in sources(CALL_MOVES, after)) == ((before, after) in CALL_EDGES)
+
+
 def test_every_state_has_its_moves() -> None:
+    assert set(CALL_MOVES) == set(CallStatus)
     assert set(TASK_MOVES) == set(TaskStatus)
     assert set(LIFE_MOVES) == set(Life)
 
@@ -64,7 +89,9 @@ def test_final_states_are_those_that_end_a_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "edges"), [(diagram(TASK_MOVES), TASK_EDGES), (diagram(LIFE_MOVES), LIFE_EDGES)], ids=["task", "life"]
+    ("states", "edges"),
+    [(diagram(TASK_MOVES), TASK_EDGES), (diagram(LIFE_MOVES), LIFE_EDGES), (diagram(CALL_MOVES), CALL_EDGES)],
+    ids=["task", "life", "call"],
 )
 def test_the_diagram_draws_exactly_the_moves(states: str, edges: set[tuple[str, str]]) -> None:
     head, *lines = states.splitlines()
@@ -83,6 +110,8 @@ def test_a_check_names_every_value_once() -> None:
         (Task, "task_status", TaskStatus),
         (Task, "task_reason", WaitReason),
         (Task, "task_stop", StopRequest),
+        (ToolCall, "call_status", CallStatus),
+        (ToolCall, "call_asked", AskedBecause),
         (Session, "session_life", Life),
         (Session, "session_reason", ArchiveReason),
     ],

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from overnight import event_types, expiry
+from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Session, Task
 from overnight.states import Life, TaskStatus, WaitReason
@@ -66,7 +67,8 @@ def _wait(
         due = stamp.now
     due = _in_time(due, task.deadline)
     if task.status == TaskStatus.WAITING:
-        tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes)
+        if tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes) is None:
+            raise LeaseLost(task.session_id)  # somebody ended it while we looked
     else:
         if task.status == TaskStatus.QUEUED:
             start(connection, task, stamp)

@@ -5,7 +5,7 @@ from typing import Any
 
 from overnight.models import DEFAULT_WORKSPACE, Task, ToolCall
 from overnight.states import CallStatus
-from overnight.store import agents, sessions, tool_calls
+from overnight.store import agents, answers, sessions, tool_calls
 from overnight.store.agents import Definition
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
@@ -52,6 +52,15 @@ class Team:
 
     def open_call(self, task: Task, status: CallStatus) -> ToolCall | None:
         return next((call for call in self.calls(task) if call.status == status), None)
+
+    def allow(self, call: ToolCall | None) -> None:
+        assert call is not None
+        with self.cluster.database.write() as connection:
+            said = answers.confirm(
+                connection, DEFAULT_WORKSPACE, call.session_id, call.id, allow=True, deny_message=None
+            )
+        if said.wake:
+            self.cluster.after_commit.wake(call.session_id, call.task_id)
 
     def ledger(self, task: Task) -> list[dict[str, Any]]:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]

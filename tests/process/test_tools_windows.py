@@ -96,7 +96,7 @@ def submit(cluster: Cluster, first: Task, prompt: str) -> Task:
 
 
 def taken_since(cluster: Cluster, task: Task) -> bool:
-    """Whether its session was taken once more than its tasks needed, and let go."""
+    """Whether the wake-up that was sent has been followed, and the session let go."""
     row = cluster.rows(f"SELECT lease_owner, wakes FROM sessions WHERE id = '{task.session_id}'")[0]
     return row.lease_owner is None and row.wakes == 0
 

@@ -33,11 +33,8 @@ class Advance:
 
     def take_up(self, lease: Lease, task: Task, history: list[Entry] | None) -> Next | None:
         """Brings a task that is due one step further; None when it was halted. Raises `LeaseLost`."""
-        if task.stop_request is not None:  # asked of an owner who died, or let go, before he could
-            return self._stop(lease, task, StopRequest(task.stop_request))
-        error = exceeded(task, self.equipment.agent.max_steps, lease.now)
-        if error is not None:
-            return self._give_up(lease, task, error)
+        if (over := self._end(lease, task)) is not None:
+            return over
         try:
             missing = self.equipment.toolbox.missing
         except BadTools as wrong:
@@ -54,6 +51,13 @@ class Advance:
         """The request of a step that has begun, and what it comes to."""
         history = load_history(self.process, turn.lease) if history is None else history
         return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
+
+    def _end(self, lease: Lease, task: Task) -> Next | None:
+        """Ends what is to go no further, whatever tools there are."""
+        if task.stop_request is not None:  # asked of an owner who died, or let go, before he could
+            return self._stop(lease, task, StopRequest(task.stop_request))
+        error = exceeded(task, self.equipment.agent.max_steps, lease.now)
+        return None if error is None else self._give_up(lease, task, error)
 
     def _calls(self, lease: Lease, task: Task) -> Calls:
         return Calls(self.process, self.held, self._turn(lease, task), self.equipment)

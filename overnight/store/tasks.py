@@ -52,7 +52,7 @@ def head(connection: Connection, session_id: str) -> Task | None:
 
 
 def at_work(connection: Connection, session_id: str) -> Task | None:
-    """The task that the session is doing: the one under way, which a retry may have put behind others, else the first."""
+    """The task that the session is doing: the one under way, which a retry may have put back, else the first."""
     return first(connection, Task, AT_WORK, {"session_id": session_id})
 
 

@@ -88,9 +88,7 @@ def fail(
     return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted", chain)
 
 
-def give_up(
-    connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any]
-) -> Following:
+def give_up(connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any]) -> Following:
     """The task fails before its next step begins."""
     return fail(connection, _taken_up(connection, Turn(lease, task, None, limits)), error, None)
 

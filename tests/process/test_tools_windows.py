@@ -1,4 +1,4 @@
-"""Windows in which a task with tools could be stuck, asked twice or put in disorder: what two things at once come to."""
+"""Windows in which a task with tools could be stuck, asked twice or put in disorder."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -15,9 +15,10 @@ from worker.context import Entry
 from worker.history_rules import check
 
 MODULE = "tests.process.working_tools"
-OURS = ("wait", "ask_human", "report_progress", "account", "note", "hold", "hold_once", "deaf", "meet", "broken", "slow")
+OWN = ("wait", "ask_human", "report_progress")
+OURS = ("account", "note", "hold", "hold_once", "deaf", "meet", "broken", "slow")
 TOOLS = [
-    *({"type": "python", "name": name} for name in OURS),
+    *({"type": "python", "name": name} for name in OWN + OURS),
     {"type": "python", "name": "guarded", "permission_policy": {"type": "always_ask"}},
 ]
 
@@ -35,9 +36,7 @@ class Team:
 
     def begin(self, prompt: str) -> Task:
         agent, new = self.agent, NewTask([{"type": "text", "text": prompt}])
-        session = NewSession(
-            model=agent.model, max_tokens=1_000, agent_id=agent.agent_id, agent_version=agent.version
-        )
+        session = NewSession(model=agent.model, max_tokens=1_000, agent_id=agent.agent_id, agent_version=agent.version)
         with self.cluster.database.write() as connection:
             accepted = sessions.create(connection, DEFAULT_WORKSPACE, session, [new], idle_check=0)[0]
         self.cluster.after_commit.wake(accepted.task.session_id, accepted.task.id)
@@ -66,7 +65,7 @@ class Team:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]
 
     def check_ledger(self, task: Task) -> list[dict[str, Any]]:
-        """What Claude would be sent to go on from it is valid; gives that. A last answer is not sent without a prompt."""
+        """What Claude would be sent to go on from it is valid; gives that, without a last answer."""
         entries = [Entry(row.seq, row.role, row.content) for row in self.cluster.ledger(task.session_id)]
         kept = entries if entries[-1].role == "user" else entries[:-1]
         sent = context.messages(kept, [], 0)

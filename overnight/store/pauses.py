@@ -22,6 +22,8 @@ from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn
 #: Seconds after which another worker may try what this one cannot; doubled with each try.
 WORKER_PAUSE = 2.0
 LONGEST_WORKER_PAUSE = 60.0
+#: Sessions woken when a worker comes; more are found when their pauses are over.
+MOST_AT_ONCE = 10_000
 
 
 def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) -> None:
@@ -86,10 +88,14 @@ def try_again_now(connection: Connection) -> int:
     Their pauses begin anew, as a worker without the tool may take them first once more.
     """
     waiting = (col(Task.status) == TaskStatus.WAITING, col(Task.wait_reason) == WaitReason.WORKER)
-    connection.execute(update(Task).where(*waiting).values(due_at=now(), attempts=0))
     sessions = select(col(Task.session_id)).where(*waiting)
     free = (col(Session.id).in_(sessions), col(Session.life) == Life.ACTIVE, col(Session.lease_owner).is_(None))
-    return connection.execute(update(Session).where(*free).values(wake_at=now())).rowcount
+    # The sessions first, as everybody takes them: whoever answers a call meanwhile must not be in each other's way.
+    taken = select(col(Session.id)).where(*free).order_by(col(Session.id)).limit(MOST_AT_ONCE).with_for_update()
+    ids = connection.execute(taken).scalars().all()
+    connection.execute(update(Session).where(col(Session.id).in_(ids)).values(wake_at=now()))
+    connection.execute(update(Task).where(col(Task.session_id).in_(ids), *waiting).values(due_at=now(), attempts=0))
+    return len(ids)
 
 
 def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:

@@ -6,13 +6,25 @@ import pytest
 
 from overnight.errors import LeaseLost
 from overnight.states import StopRequest
-from overnight.store import pauses, tasks, tool_turns, turns
+from overnight.store import pauses, submissions, tasks, tool_turns, turns
 from overnight.store.database import Database
 from tests import asking
 from tests.asking import APPROVED, CUSTOM
 from tests.store.answering import at_work, let_go, taken_up, waiting
 from tests.store.every_state import cancel, check_numbers, interrupt, retry
-from tests.store.scenes import begin, clock, fail, ledger, session, started, submit, task, types
+from tests.store.scenes import (
+    DEFAULT_WORKSPACE,
+    begin,
+    clock,
+    fail,
+    ledger,
+    meanwhile,
+    session,
+    started,
+    submit,
+    task,
+    types,
+)
 
 UNAVAILABLE = {"type": "tools_unavailable", "message": "gone"}
 
@@ -73,3 +85,21 @@ def test_a_retried_task_lets_open_calls_go_first(database: Database) -> None:
         head = tasks.head(connection, turn.task.session_id)
     assert head is not None
     assert head.id == before.task.id
+
+
+def test_a_worker_that_comes_keeps_to_the_order_of_locks(database: Database) -> None:
+    """First the session, then its task, as whoever answers: the other way round each would wait for the other."""
+    turn, _ = at_work(database, CUSTOM)
+    with database.write() as connection:
+        pauses.wait_for_worker(connection, turn, UNAVAILABLE)
+    waits = task(database, turn.task.id)
+    _, woken = meanwhile(
+        database,
+        lambda connection: submissions.call_attention(connection, DEFAULT_WORKSPACE, waits.session_id, count=0),
+        pauses.try_again_now,
+        then=lambda connection: tasks.keep(connection, waits, due_at=None),
+    )
+    assert woken == 1
+    now = task(database, waits.id)
+    assert (now.wait_reason, now.attempts) == ("worker", 0)
+    assert now.due_at is not None

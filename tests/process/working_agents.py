@@ -5,7 +5,7 @@ from typing import Any
 
 from overnight.models import DEFAULT_WORKSPACE, Task, ToolCall
 from overnight.states import CallStatus
-from overnight.store import agents, sessions, tool_calls
+from overnight.store import agents, answers, sessions, tool_calls
 from overnight.store.agents import Definition
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
@@ -15,21 +15,10 @@ from worker.context import Entry
 from worker.history_rules import check
 
 MODULE = "tests.process.working_tools"
-OURS = (
-    "wait",
-    "ask_human",
-    "report_progress",
-    "account",
-    "note",
-    "hold",
-    "hold_once",
-    "deaf",
-    "meet",
-    "broken",
-    "slow",
-)
+OWN = ("wait", "ask_human", "report_progress")
+OURS = ("account", "note", "hold", "hold_once", "deaf", "meet", "broken", "slow")
 TOOLS = [
-    *({"type": "python", "name": name} for name in OURS),
+    *({"type": "python", "name": name} for name in OWN + OURS),
     {"type": "python", "name": "guarded", "permission_policy": {"type": "always_ask"}},
 ]
 
@@ -63,11 +52,20 @@ class Team:
     def open_call(self, task: Task, status: CallStatus) -> ToolCall | None:
         return next((call for call in self.calls(task) if call.status == status), None)
 
+    def allow(self, call: ToolCall | None) -> None:
+        assert call is not None
+        with self.cluster.database.write() as connection:
+            said = answers.confirm(
+                connection, DEFAULT_WORKSPACE, call.session_id, call.id, allow=True, deny_message=None
+            )
+        if said.wake:
+            self.cluster.after_commit.wake(call.session_id, call.task_id)
+
     def ledger(self, task: Task) -> list[dict[str, Any]]:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]
 
     def check_ledger(self, task: Task) -> list[dict[str, Any]]:
-        """What Claude would be sent to go on from it is valid; gives that. A last answer is not sent without a prompt."""
+        """What Claude would be sent to go on from it is valid; gives that, without a last answer."""
         entries = [Entry(row.seq, row.role, row.content) for row in self.cluster.ledger(task.session_id)]
         kept = entries if entries[-1].role == "user" else entries[:-1]
         sent = context.messages(kept, [], 0)

@@ -43,6 +43,14 @@ class Turn:
         """The ledger ends with what this task said last: its prompt is there, and nobody spoke since."""
         return self.task.ledger_end is not None and self.task.ledger_end == self.lease.ledger_seq
 
+    @property
+    def spoken(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """What enters the ledger before the reply, as (role, content): the prompt and its note, once."""
+        if self.is_under_way:
+            return []
+        prompt = ("user", self.task.content)
+        return [prompt, ("system", self.task.note)] if self.task.note else [prompt]
+
 
 #: After a turn: the next one, begun; the next task, not begun; or None, having let go of the session.
 Following = Turn | Task | None

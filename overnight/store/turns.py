@@ -170,6 +170,5 @@ def _exchange(turn: Turn, reply: Reply) -> list[dict[str, Any]]:
         "message_id": reply.call.message_id,
         "stop_reason": reply.stop_reason,
     }
-    prompt: dict[str, Any] = {"role": "user", "content": task.content}
-    said = [answer] if turn.is_under_way else [prompt, answer]
-    return [{"task_id": task.id, **message} for message in said]
+    before = [{"role": role, "content": content} for role, content in turn.spoken]
+    return [{"task_id": task.id, **message} for message in (*before, answer)]

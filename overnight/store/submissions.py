@@ -164,7 +164,8 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
     task = tasks.get(connection, workspace_id, task_id)
     if task.status == TaskStatus.WAITING:
         abandon.open_calls(connection, task, "the task was cancelled")
-    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=[TaskStatus.QUEUED, TaskStatus.WAITING]):
+    idle = [TaskStatus.QUEUED, TaskStatus.WAITING]
+    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=idle, stop_reason="cancelled"):
         draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "cancelled"}, task_id)
     elif tasks.request_stop(connection, task_id, StopRequest.CANCEL) or _is_cancelled(connection, task):
         draft = Draft(event_types.TASK_STOP_REQUESTED, {"request": StopRequest.CANCEL}, task_id)
@@ -190,10 +191,12 @@ def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tup
     return draft, attention.wake
 
 
-def retry(connection: Connection, workspace_id: str, task_id: str, raised: TaskLimits = NO_CHANGE) -> tuple[Task, bool]:
+def retry(
+    connection: Connection, workspace_id: str, task_id: str, raised: TaskLimits = NO_CHANGE, *, most_steps: int
+) -> tuple[Task, bool]:
     """Queues a failed task again, in its old place, with `raised` limits; what it had finished stays finished.
 
-    Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
+    `most_steps`: the built-in agent's. Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
     """
     task = tasks.get(connection, workspace_id, task_id)
     attention = call_attention(connection, workspace_id, task.session_id, count=1)
@@ -202,7 +205,7 @@ def retry(connection: Connection, workspace_id: str, task_id: str, raised: TaskL
     if not tasks.move(connection, task_id, TaskStatus.QUEUED, sources=legal, **fresh, **raised.changes()):
         status = tasks.get(connection, workspace_id, task_id).status
         raise IllegalMove(f"task {task_id} is {status}; only a failed task can be retried")
-    task_limits.check_retry(connection, tasks.get(connection, workspace_id, task_id), attention.now)
+    task_limits.check_retry(connection, tasks.get(connection, workspace_id, task_id), attention.now, most_steps)
     draft = Draft(event_types.TASK_QUEUED, {"retry": True}, task_id)
     events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
     return tasks.get(connection, workspace_id, task_id), attention.wake

@@ -99,10 +99,12 @@ def end_turn(
 
 def start(connection: Connection, task: Task, stamp: Stamp) -> Task:
     """The task as it is when it runs."""
-    started = task.started_at or stamp.now
-    move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], started_at=started)
-    running = {"status": TaskStatus.RUNNING, "wait_reason": None, "due_at": None, "started_at": started}
-    return task.model_copy(update=running)
+    changes: dict[str, Any] = {"started_at": task.started_at or stamp.now}
+    if task.wait_reason == WaitReason.WORKER:
+        changes["attempts"] = 0  # of workers; those of Claude are counted from here
+    move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], **changes)
+    running = {"status": TaskStatus.RUNNING, "wait_reason": None, "due_at": None}
+    return task.model_copy(update={**running, **changes})
 
 
 def move(connection: Connection, task: Task, target: TaskStatus, legal: list[TaskStatus], **changes: Any) -> None:

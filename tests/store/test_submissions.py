@@ -1,5 +1,6 @@
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -179,7 +180,7 @@ def test_no_verb_reaches_another_workspace(database: Database) -> None:
         (sessions.delete, session_id),
         (submissions.interrupt, session_id),
         (submissions.cancel, task_id),
-        (submissions.retry, task_id),
+        (partial(submissions.retry, most_steps=200), task_id),
         (tasks.get, task_id),
     ]
     for verb, name in verbs:

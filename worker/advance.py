@@ -5,6 +5,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from overnight.models import Task
+from overnight.states import StopRequest
+from overnight.store import budgets, ledger, pauses, turns
+from overnight.store.leases import Lease
+from overnight.store.turn import Turn
+from overnight.tools.errors import BadTools
+from worker.calls import Calls
+from worker.context import Entry
+from worker.equipment import Equipment
+from worker.held import Held
+from worker.limits import exceeded
+from worker.next import Next, ended
+from worker.persist import persist
+from worker.process import Process
+from worker.step import Step
+from worker.tools.errors import ToolsUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """One session's owner at work; `may_go_on`: there is time for another step."""
+
+    process: Process
+    held: Held
+    equipment: Equipment
+    may_go_on: Callable[[], bool]
+
+    def take_up(self, lease: Lease, task: Task, history: list[Entry] | None) -> Next | None:
+        """Brings a task that is due one step further; None when it was halted. Raises `LeaseLost`."""
         after = self._not_here_and_now(lease, task)
         if after is not None:
             return after

@@ -13,7 +13,8 @@ from tests.pure.test_history_rules import SPOILS, Spoil, built
 from worker.history_faults import InvalidHistory, Rule
 from worker.history_rules import check
 
-# Claude joins messages of one role, and takes system messages elsewhere; we never send such. What it said before is compared with the ledger by us alone.
+# Claude joins messages of one role, and takes system messages elsewhere; we never send such. What it said before is
+# compared with the ledger by us alone.
 STRICTER = {Rule.ROLES_ALTERNATE, Rule.NOTE_PLACE, Rule.THINKING_UNTOUCHED, Rule.THINKING_KEPT}
 
 

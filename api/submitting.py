@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from api import render
 from api.agents import choose
+from api.changing import check_price
 from api.idempotent import Outcome
 from api.parts import idle_check
 from api.schemas_sessions import SessionRequest
@@ -70,6 +71,7 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
     """A new session and its first tasks."""
     environments.check_open(connection, workspace_id, request.environment_id)
     choice = choose(connection, workspace_id, request.agent, settings)
+    check_price(choice.resolved.model, request.budget)
     if request.context_key and sessions.find_open(connection, workspace_id, request.context_key):
         raise InvalidRequest(
             "context_key: an open session has it already; archive that one or use another key", field="context_key"
@@ -86,6 +88,7 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
         agent_version=choice.version.version,
         overrides=choice.overrides,
         environment_id=request.environment_id,
+        budget_nanousd=request.budget.nanousd if request.budget else None,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))

@@ -3,17 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api import paging, render, submitting
+from api import changing, paging, render, submitting
 from api.answers_sessions import DeletedSession, MessagePage, SessionAnswer, SessionPage
 from api.documented import failures, shown
 from api.failures import Json
-from api.idempotent import IdempotencyKey, perform
+from api.idempotent import IdempotencyKey, Outcome, perform
 from api.parts import parts_of, workspace_of
-from api.schemas_sessions import MessageList, SessionList, SessionRequest
+from api.schemas_sessions import MessageList, SessionChange, SessionList, SessionRequest
 from api.text import Text
-from overnight.store import ledger, session_pages, sessions
+from overnight.store import ledger, session_changes, session_pages, sessions
+from overnight.store.idempotency import Answer
 from overnight.store.session_pages import Filter
 
 PREFIX = "/v1/sessions"
@@ -60,6 +62,21 @@ def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> R
     rows, last = paging.cut(found, query.limit)
     next_page = paging.cursor(last.session.created_at, last.session.id) if last else None
     return Json({"data": [render.session(row) for row in rows], "next_page": next_page, "prev_page": None})
+
+
+@router.post("/{session_id}", responses={**shown(SessionAnswer), **failures(404, 409, 413)})
+def update_session(
+    request: Request, session_id: SessionId, body: SessionChange, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Changes what is sent; the rest stays. The new tools hold from the next turn, a higher budget at once."""
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+
+    def act(connection: Connection) -> Outcome:
+        amend = changing.amendment(body, settings)
+        changed = session_changes.change(connection, workspace_id, session_id, amend, changing.told)
+        return Outcome(session_id, Answer(200, render.session(changed.seen)), wake=changed.wake)
+
+    return perform(request, body, idempotency_key, act)
 
 
 @router.post("/{session_id}/archive", responses={**shown(SessionAnswer), **failures(404)})

@@ -1,5 +1,6 @@
 """How an owner lets go of a session before its turn is over: to wait, to hand it on, to rest. Guarded like turns."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,10 +43,10 @@ def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) ->
 
 
 def wait(
-    connection: Connection, turn: Turn, reason: WaitReason, delay: float | None, told: Draft, **changes: Any
+    connection: Connection, turn: Turn, reason: WaitReason, delay: float | None, told: Sequence[Draft], **changes: Any
 ) -> None:
     """The task waits, at most `delay` seconds, and the session is let go. Going on to wait for a worker is silent."""
-    drafts = [] if turn.task.wait_reason == reason == WaitReason.WORKER else [told]
+    drafts = [] if turn.task.wait_reason == reason == WaitReason.WORKER else told
     stamp = leases.guard(connection, turn.lease, events=len(drafts))
     due = None if delay is None else stamp.now + timedelta(seconds=delay)
     _wait(connection, turn, stamp, reason, due, **changes)
@@ -56,7 +57,7 @@ def wait_for_worker(connection: Connection, turn: Turn, error: dict[str, Any]) -
     """No worker that has come by can do it: another one may, sooner or later."""
     delay = min(WORKER_PAUSE * 2 ** min(turn.task.attempts, 8), LONGEST_WORKER_PAUSE)
     told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
-    wait(connection, turn, WaitReason.WORKER, delay, told, error=error, attempts=turn.task.attempts + 1)
+    wait(connection, turn, WaitReason.WORKER, delay, [told], error=error, attempts=turn.task.attempts + 1)
 
 
 def _wait(

@@ -49,7 +49,9 @@ class Filter:
 
 WORKING = frozenset({SessionStatus.RUNNING, SessionStatus.RESCHEDULING})
 WAITING = col(Task.status) == TaskStatus.WAITING
-FOR_SOMEBODY = and_(WAITING, col(Task.wait_reason).in_([WaitReason.APPROVAL, WaitReason.TOOL_RESULT]))
+FOR_SOMEBODY = and_(
+    WAITING, col(Task.wait_reason).in_([WaitReason.APPROVAL, WaitReason.TOOL_RESULT, WaitReason.BUDGET])
+)
 FOR_ITS_TIME = and_(
     WAITING,
     col(Task.wait_reason).in_([WaitReason.RETRY, WaitReason.RATE_LIMIT, WaitReason.TIMER, WaitReason.WORKER]),

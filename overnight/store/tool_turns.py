@@ -109,7 +109,7 @@ def _wait(connection: Connection, turn: Turn, left: Sequence[ToolCall]) -> None:
     told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
     if reason in {WaitReason.APPROVAL, WaitReason.TOOL_RESULT}:
         told = turn_events.requires_action(turn.task, [call.id for call in left if call_events.is_for_somebody(call)])
-    pauses.wait(connection, turn, reason, _delay(left, turn.lease.now), told)
+    pauses.wait(connection, turn, reason, _delay(left, turn.lease.now), [told])
 
 
 def _reason(left: Sequence[ToolCall]) -> WaitReason:

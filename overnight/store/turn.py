@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam
+from sqlmodel import col
 
 from overnight.errors import LeaseLost
 from overnight.expiry import Limits
@@ -22,7 +23,7 @@ from overnight.store.prepared import Prepared
 ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
-)
+).returning(*(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd))
 GUARD_END = Prepared(ENDING)
 NOTHING_USED = calls.added(None)
 GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
@@ -41,6 +42,14 @@ class Turn:
     def is_under_way(self) -> bool:
         """The ledger ends with what this task said last: its prompt is there, and nobody spoke since."""
         return self.task.ledger_end is not None and self.task.ledger_end == self.lease.ledger_seq
+
+    @property
+    def spoken(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """What enters the ledger before the reply, as (role, content): the prompt and its note, once."""
+        if self.is_under_way:
+            return []
+        prompt = ("user", self.task.content)
+        return [prompt, ("system", self.task.note)] if self.task.note else [prompt]
 
 
 #: After a turn: the next one, begun; the next task, not begun; or None, having let go of the session.

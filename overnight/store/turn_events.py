@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from overnight import event_types
+from overnight import event_types, money
 from overnight.models import Task
 from overnight.store import calls
 from overnight.store.calls import Call
@@ -47,6 +47,20 @@ def failure(error: dict[str, Any], task_id: str, retry_status: str) -> Draft:
 
 def requires_action(task: Task, event_ids: list[str]) -> Draft:
     """The session is idle until somebody answers these."""
-    return Draft(
-        event_types.SESSION_IDLE, {"stop_reason": {"type": "requires_action", "event_ids": event_ids}}, task.id
-    )
+    return idle("requires_action", task, event_ids=event_ids)
+
+
+def idle(stop_reason: str, task: Task, **more: Any) -> Draft:
+    return Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": stop_reason, **more}}, task.id)
+
+
+def usage(sums: Any, task: Task) -> Draft:
+    """What the session has used up to now; `sums` has the columns of `Usage`, and the budget."""
+    used = {
+        "input_tokens": sums.input_tokens,
+        "output_tokens": sums.output_tokens,
+        "cache_creation_input_tokens": sums.cache_write_tokens,
+        "cache_read_input_tokens": sums.cache_read_tokens,
+        "list_cost": money.amount(sums.cost_nanousd),
+    }
+    return Draft(event_types.SESSION_USAGE, {"usage": used, "budget": money.limit(sums.budget_nanousd)}, task.id)

@@ -21,6 +21,9 @@ from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
 from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, move, record, start
 
+#: Places for what a turn's end tells last: usage and idleness, or the next request's start.
+LAST_WORDS = 2
+
 
 def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Turn:
     """A step starts. A task that was running already has lost its worker and goes on."""
@@ -63,7 +66,7 @@ def succeed(connection: Connection, turn: Turn, reply: Reply, *, chain: bool = F
         *turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_SUCCEEDED, {"stop_reason": reply.stop_reason}, task.id),
     ]
-    stamp = _answer(connection, turn, reply, events=len(drafts) + 1)
+    stamp = _answer(connection, turn, reply, events=len(drafts) + LAST_WORDS)
     done = {"output": reply.text, "stop_reason": reply.stop_reason, "steps": task.steps + 1, "error": None}
     end = {"ledger_end": stamp.ledger_seq}
     move(connection, task, TaskStatus.SUCCEEDED, [TaskStatus.RUNNING], **done, **end, **calls.totals(task, call))
@@ -82,7 +85,7 @@ def fail(
         *turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_FAILED, {"error": error}, task.id),
     ]
-    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + 1)
+    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + LAST_WORDS)
     failed = {"error": error, "stop_reason": "refusal" if refused else "error"}
     move(connection, task, TaskStatus.FAILED, [TaskStatus.RUNNING], **failed, **calls.totals(task, call))
     return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted", chain)
@@ -105,7 +108,7 @@ def stop(
         *turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_CANCELLED, {"stop_reason": reason}, task.id),
     ]
-    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + 1)
+    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + LAST_WORDS)
     move(connection, task, TaskStatus.CANCELLED, [TaskStatus.RUNNING], stop_reason=reason, **calls.totals(task, call))
     return _finish(connection, turn, stamp, drafts, "end_turn", chain)
 
@@ -117,10 +120,10 @@ def _finish(
     # The inbox still at this task's number: nothing was submitted or changed since, so nothing is left.
     following = None if stamp.inbox == task.seq else tasks.head(connection, lease.session_id)
     if following is None:
-        drafts.append(Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": stop_reason}}, task.id))
+        drafts += [turn_events.usage(stamp, task), turn_events.idle(stop_reason, task)]
         wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    elif chain and is_due(following, stamp.now) and is_plain(following):
+    elif chain and is_due(following, stamp.now) and is_plain(following) and lease.budget_nanousd is None:
         begun = start(connection, following, stamp)
         span = turn_events.request_start(lease.model, following)
         record(connection, lease, stamp, [*drafts, span])
@@ -172,6 +175,5 @@ def _exchange(turn: Turn, reply: Reply) -> list[dict[str, Any]]:
         "message_id": reply.call.message_id,
         "stop_reason": reply.stop_reason,
     }
-    prompt: dict[str, Any] = {"role": "user", "content": task.content}
-    said = [answer] if turn.is_under_way else [prompt, answer]
-    return [{"task_id": task.id, **message} for message in said]
+    before = [{"role": role, "content": content} for role, content in turn.spoken]
+    return [{"task_id": task.id, **message} for message in (*before, answer)]

@@ -38,7 +38,8 @@ def send_events(
     """All of the events or none: each `user.message` is a task, `user.interrupt` stops the one that runs.
 
     `user.tool_confirmation`, `user.custom_tool_result` and `user.tool_result` answer the calls that
-    `stop_reason.event_ids` of a `session.status_idle` names. An answer may be repeated; another one to the same call is refused.
+    `stop_reason.event_ids` of a `session.status_idle` names. An answer may be repeated;
+    another one to the same call is refused.
     """
     workspace_id, settings = workspace_of(request), parts_of(request).settings
     return perform(

@@ -69,7 +69,7 @@ def test_a_retry_waits_for_the_step_under_way(cluster: Cluster) -> None:
     waits = cluster.submit(script([call("guarded", n=1)]), failed.session_id)
     cluster.wait_for(waits, "waiting")
     with cluster.database.write() as connection:
-        _, wake = submissions.retry(connection, DEFAULT_WORKSPACE, failed.id)
+        _, wake = submissions.retry(connection, DEFAULT_WORKSPACE, failed.id, most_steps=50)
     assert wake
     cluster.after_commit.wake(failed.session_id, failed.id)
     until(lambda: taken_since(cluster, waits), "a look at the session")

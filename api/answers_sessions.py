@@ -90,7 +90,7 @@ class MessageAnswer(BaseModel):
 
     id: str | None = Field(description="Claude's id of its message")
     seq: int
-    role: Literal["user", "assistant"]
+    role: Literal["user", "system", "assistant"]
     content: list[dict[str, Any]]
     model: str | None
     stop_reason: str | None

@@ -58,7 +58,7 @@ class TaskAnswer(BaseModel):
     max_steps: int | None = Field(description="Null: the limit of its agent")
     deadline: datetime | None
     progress: Progress | None = Field(description="As its agent reported last")
-    pending: list[PendingCall] = Field(description="For what it waits that somebody must answer")
+    pending: list[PendingCall] = Field(description="Calls that somebody must answer, whether it waits already or not")
     output: str | None = Field(description="The text of the answer")
     error: TaskError | None = Field(description="Why it failed, or what it waits to try again after")
     stop_reason: str | None

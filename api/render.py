@@ -86,7 +86,7 @@ def session(seen: Seen) -> dict[str, Any]:
 
 def event(row: Row[Any]) -> dict[str, Any]:
     """From `store.events.LISTED`. What a user said is processed when its task starts; all else when it is written."""
-    said = row.type == event_types.USER_MESSAGE
+    said = row.type in event_types.SAID
     processed_at = (row.started_at or row.finished_at) if said else row.created_at
     shown = {"id": row.id, "type": row.type, "processed_at": time(processed_at), **row.payload}
     return shown if row.task_id is None else {**shown, "task_id": row.task_id}

@@ -4,8 +4,9 @@ from typing import Any
 
 from overnight.models import ToolCall
 from overnight.states import CallStatus
+from overnight.tools.errors import BadInput
 from overnight.tools.kinds import Kind
-from overnight.tools.own import ASK_HUMAN
+from overnight.tools.own import ASK_HUMAN, read_question
 
 CONFIRMATION = "tool_confirmation"
 RESULT = "custom_tool_result"
@@ -17,5 +18,13 @@ def pending(call: ToolCall) -> dict[str, Any]:
     if asked:
         return {**shown, "because": call.asked_because}
     if call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"]:
-        return {**shown, "question": call.input["question"], "choices": call.input.get("choices") or []}
+        return {**shown, **_question(call)}
     return shown
+
+
+def _question(call: ToolCall) -> dict[str, Any]:
+    try:
+        asked = read_question(call.input)
+    except BadInput:  # of which Claude is told as soon as a worker takes the call up
+        return {}
+    return {"question": asked.question, "choices": list(asked.choices)}

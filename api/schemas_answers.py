@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, Tag, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from api.content import Data, DocumentBlock, ImageBlock, one_of, verbatim
@@ -54,11 +54,12 @@ class ToolConfirmation(Strict):
     deny_message: Text | None = None
     session_thread_id: NoThread = None
 
-    @model_validator(mode="after")
-    def explains_a_denial(self) -> "ToolConfirmation":
-        if self.deny_message is not None and self.result == "allow":
-            raise PydanticCustomError("deny_message", "deny_message goes with the result 'deny' only; leave it out")
-        return self
+    @field_validator("deny_message")
+    @classmethod
+    def explains_a_denial(cls, message: str | None, so_far: ValidationInfo) -> str | None:
+        if message is not None and so_far.data.get("result") == "allow":
+            raise PydanticCustomError("deny_message", "goes with the result 'deny' only; leave it out")
+        return message
 
 
 #: Not told twice in the OpenAPI document.

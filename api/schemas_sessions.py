@@ -13,9 +13,10 @@ from api.schemas_budgets import Budget
 from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens, Order
 from api.schemas_tools import Tools
-from api.text import Metadata, MetadataPatch, Name, Strict, Text
+from api.text import Metadata, MetadataPatch, Name, Spoken, Strict, Text
 from overnight.errors import InvalidRequest
 from overnight.event_types import (
+    SYSTEM_MESSAGE,
     USER_CONFIRMATION,
     USER_CUSTOM_RESULT,
     USER_INTERRUPT,
@@ -27,7 +28,7 @@ from overnight.store.session_pages import SessionStatus
 from overnight.store.submissions import NewTask
 
 #: Managed Agents' other events of clients.
-PLANNED_EVENTS = frozenset({"system.message", "user.define_outcome"})
+PLANNED_EVENTS = frozenset({"user.define_outcome"})
 
 
 def _supported(event: Any) -> Any:
@@ -41,8 +42,23 @@ class UserMessage(Strict):
     type: Literal["user.message"]
     content: Content
 
-    def new_task(self) -> NewTask:
-        return NewTask(verbatim(self.content))
+    def new_task(self, note: "SystemMessage | None" = None) -> NewTask:
+        return NewTask(verbatim(self.content), note=note.blocks() if note else None)
+
+
+class SystemText(Strict):
+    type: Literal["text"]
+    text: Spoken
+
+
+class SystemMessage(Strict):
+    """For the turn of the `user.message` before it, and all that follow."""
+
+    type: Literal["system.message"]
+    content: Annotated[list[SystemText], Field(min_length=1, max_length=1_000)]
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return verbatim(self.content)
 
 
 class UserInterrupt(Strict):
@@ -57,8 +73,9 @@ Event = Annotated[
     | Annotated[UserInterrupt, Tag(f"<{USER_INTERRUPT}>")]
     | Annotated[ToolConfirmation, Tag(f"<{USER_CONFIRMATION}>")]
     | Annotated[CustomToolResult, Tag(f"<{USER_CUSTOM_RESULT}>")]
-    | Annotated[ToolResult, Tag(f"<{USER_TOOL_RESULT}>")],
-    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_TOOL_RESULT),
+    | Annotated[ToolResult, Tag(f"<{USER_TOOL_RESULT}>")]
+    | Annotated[SystemMessage, Tag(f"<{SYSTEM_MESSAGE}>")],
+    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_TOOL_RESULT, SYSTEM_MESSAGE),
     Supported,
 ]
 

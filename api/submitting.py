@@ -87,8 +87,8 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
         agent_id=choice.version.agent_id,
         agent_version=choice.version.version,
         overrides=choice.overrides,
-        budget_nanousd=request.budget.nanousd if request.budget else None,
         environment_id=request.environment_id,
+        budget_nanousd=request.budget.nanousd if request.budget else None,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))

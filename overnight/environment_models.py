@@ -36,6 +36,7 @@ class Work(SQLModel, table=True):
         partial_index("work_of_session", "session_id", where=one_of("state", LIVE), unique=True),
         partial_index("work_live", "environment_id", "created_at", where=one_of("state", LIVE)),
         Index("work_listing", "environment_id", "created_at", "id"),
+        Index("work_ever", "session_id"),
     )
 
     id: str = Field(primary_key=True)

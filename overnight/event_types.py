@@ -2,6 +2,7 @@
 
 USER_MESSAGE = "user.message"
 USER_INTERRUPT = "user.interrupt"
+SYSTEM_MESSAGE = "system.message"
 USER_CONFIRMATION = "user.tool_confirmation"
 USER_CUSTOM_RESULT = "user.custom_tool_result"
 USER_TOOL_RESULT = "user.tool_result"
@@ -33,6 +34,9 @@ TASK_STOP_REQUESTED = "task.stop_requested"
 TASK_SUCCEEDED = "task.succeeded"
 TASK_FAILED = "task.failed"
 TASK_CANCELLED = "task.cancelled"
+
+#: What callers say: processed when its task starts.
+SAID = frozenset({USER_MESSAGE, SYSTEM_MESSAGE})
 
 #: Never stored: what a stream shows while Claude is speaking.
 EVENT_START = "event_start"

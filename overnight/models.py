@@ -192,6 +192,7 @@ class Task(Usage, table=True):
     due_at: datetime | None = None
     stop_request: str | None = None
     content: list[dict[str, Any]] = json_text()
+    note: list[dict[str, Any]] | None = json_text()  # the system message that goes with it
     labels: dict[str, str] = json_text()
     user_id: str | None = None
     output: str | None = json_text()
@@ -249,7 +250,7 @@ class Message(SQLModel, table=True):
     """One row of a session's ledger: a message verbatim as sent to or received from Claude."""
 
     __tablename__ = "messages"
-    __table_args__ = (CheckConstraint("role IN ('user', 'assistant')", name="message_role"),)
+    __table_args__ = (CheckConstraint("role IN ('user', 'system', 'assistant')", name="message_role"),)
 
     session_id: str = Field(primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)

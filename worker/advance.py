@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from overnight.models import Task
+from overnight.states import StopRequest
 from overnight.store import budgets, ledger, pauses, turns
 from overnight.store.leases import Lease
 from overnight.store.turn import Turn
@@ -14,7 +15,7 @@ from worker.context import Entry
 from worker.equipment import Equipment
 from worker.held import Held
 from worker.limits import exceeded
-from worker.next import Next
+from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
 from worker.step import Step
@@ -47,10 +48,9 @@ class Advance:
         return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
 
     def _not_here_and_now(self, lease: Lease, task: Task) -> Next | None:
-        """What it comes to when a limit is reached, or its tools cannot be had."""
-        error = exceeded(task, self.equipment.agent.max_steps, lease.now)
-        if error is not None:
-            return self._give_up(lease, task, error)
+        """What it comes to when it ends, or its tools cannot be had."""
+        if (over := self._end(lease, task)) is not None:
+            return over
         try:
             missing = self.equipment.toolbox.missing
         except BadTools as wrong:
@@ -61,15 +61,26 @@ class Advance:
             return self._wait(lease, task, f"no worker that has come by so far serves {', '.join(missing)}")
         return None
 
+    def _end(self, lease: Lease, task: Task) -> Next | None:
+        """Ends what is to go no further, whatever tools there are."""
+        if task.stop_request is not None:  # asked of an owner who died, or let go, before he could
+            return self._stop(lease, task, StopRequest(task.stop_request))
+        error = exceeded(task, self.equipment.agent.max_steps, lease.now)
+        return None if error is None else self._give_up(lease, task, error)
+
     def _calls(self, lease: Lease, task: Task) -> Calls:
-        return Calls(self.process, self.held, self._turn(lease, task), self.equipment, self.may_go_on)
+        return Calls(self.process, self.held, self._turn(lease, task), self.equipment)
 
     def _turn(self, lease: Lease, task: Task) -> Turn:
         return Turn(lease, task, None, self.process.limits)
 
+    def _stop(self, lease: Lease, task: Task, request: StopRequest) -> Next:
+        turn = self._turn(lease, task)
+        return ended(turn, self._persist(turns.stop, turn, request, None))
+
     def _give_up(self, lease: Lease, task: Task, error: dict[str, Any]) -> Next:
-        chain = self.may_go_on()
-        return Next(lease, self._persist(turns.give_up, lease, task, self.process.limits, error, chain=chain))
+        following = self._persist(turns.give_up, lease, task, self.process.limits, error)
+        return ended(self._turn(lease, task), following)
 
     def _wait(self, lease: Lease, task: Task, why: str) -> Next:
         self._persist(pauses.wait_for_worker, self._turn(lease, task), {"type": "tools_unavailable", "message": why})

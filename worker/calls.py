@@ -9,15 +9,14 @@ import structlog
 
 from overnight.errors import LeaseLost
 from overnight.models import ToolCall
-from overnight.states import StopRequest
 from overnight.store import tool_calls, tool_turns, turns
 from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
 from worker.context import Entry
 from worker.equipment import Equipment
-from worker.held import HALTS, STOPS, Halt, Held
-from worker.next import Next
+from worker.held import STOPS, Halt, Held
+from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
 from worker.tools import running
@@ -28,22 +27,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """`may_chain` is asked at the end: may the next turn begin at once?"""
+    """Of the turn's last reply, with an owner's means."""
 
     process: Process
     held: Held
     turn: Turn
     equipment: Equipment
-    may_chain: Callable[[], bool]
 
     def run(self, history: list[Entry] | None) -> Next | None:
         """Carries out what can be; None when it was halted, and the calls are left as they stand.
 
         Raises `LeaseLost`, `ToolsUnavailable` and `BadTools`.
         """
-        turn, task = self.turn, self.turn.task
-        if task.stop_request is not None:  # asked of an owner who died before he could
-            self.held.halt(HALTS[StopRequest(task.stop_request)])
+        turn = self.turn
         while self.held.reason is None:
             calls = self._read(turn)
             found = decide(calls, self.equipment.toolbox, turn.lease.now)
@@ -111,8 +107,7 @@ class Calls:
         request = STOPS.get(self.held.reason) if self.held.reason else None
         if request is None:
             return None
-        following = self._persist(turns.stop, turn, request, None, chain=self.may_chain())
-        return Next(turn.lease, following)
+        return ended(turn, self._persist(turns.stop, turn, request, None))
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, *values, **options)

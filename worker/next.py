@@ -1,9 +1,9 @@
 """Where a session stands after a step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from overnight.store.leases import Lease
-from overnight.store.turn import Following
+from overnight.store.turn import Following, Turn
 from worker.context import Entry
 
 
@@ -17,3 +17,9 @@ class Next:
     lease: Lease
     following: Following
     history: list[Entry] | None = None
+
+
+def ended(turn: Turn, following: Following) -> Next:
+    """After the end of a task before its next request: calls that were open have their results in the ledger now."""
+    written = 1 if turn.task.open_calls else 0
+    return Next(replace(turn.lease, ledger_seq=turn.lease.ledger_seq + written), following)

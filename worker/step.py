@@ -64,7 +64,8 @@ class Step:
         lease, task, tools = self.turn.lease, self.turn.task, self.equipment.toolbox.definitions
         under_way = self.turn.is_under_way
         prompt = [] if under_way else task.content
-        sent = context.messages(self.history, prompt, lease.context_cut, opening=task.content)
+        cut, note = lease.context_cut, task.note or []
+        sent = context.messages(self.history, prompt, cut, opening=task.content, note=note)
         paused = under_way and self.history[-1].role == "assistant"
         return Request(lease.model, lease.max_tokens, lease.system, sent, tools, is_paused=paused)
 
@@ -79,14 +80,13 @@ class Step:
             lease, following = turn.lease, turn.task
         else:
             following = self._persist(turns.succeed, reply, chain=self.may_chain())
-            written = 1 if self.turn.is_under_way else 2
-            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + written)
+            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
         return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
 
     def _said(self, end: int, content: list[dict[str, Any]]) -> list[Entry]:
         """What the step has added to the ledger."""
-        answer = Entry(end, "assistant", content)
-        return [answer] if self.turn.is_under_way else [Entry(end - 1, "user", self.turn.task.content), answer]
+        added = [*self.turn.spoken, ("assistant", content)]
+        return [Entry(end - len(added) + place, *message) for place, message in enumerate(added, 1)]
 
     def _stop(self, heard: Heard) -> Next | None:
         request = STOPS.get(self.held.reason) if self.held.reason else None

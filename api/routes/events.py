@@ -37,8 +37,9 @@ def send_events(
 ) -> Response:
     """All of the events or none: each `user.message` is a task, `user.interrupt` stops the one that runs.
 
-    `user.tool_confirmation` and `user.custom_tool_result` answer the calls that `stop_reason.event_ids` of a
-    `session.status_idle` names. An answer may be repeated; another one to the same call is refused.
+    `user.tool_confirmation`, `user.custom_tool_result` and `user.tool_result` answer the calls that
+    `stop_reason.event_ids` of a `session.status_idle` names. An answer may be repeated;
+    another one to the same call is refused.
     """
     workspace_id, settings = workspace_of(request), parts_of(request).settings
     return perform(

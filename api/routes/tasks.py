@@ -81,7 +81,8 @@ def retry_task(request: Request, task_id: TaskId, body: RetryRequest | None = No
     """Runs a failed task again from its last checkpoint; a body may raise the limits that ended it."""
     parts, raised = parts_of(request), (body or RetryRequest()).limits()
     with parts.database.write() as connection:
-        task, wake = submissions.retry(connection, workspace_of(request), task_id, raised)
+        most = parts.settings.max_steps
+        task, wake = submissions.retry(connection, workspace_of(request), task_id, raised, most_steps=most)
     if wake:
         parts.after_commit.wake(task.session_id, task.id)
     parts.after_commit.nudge(task.session_id)

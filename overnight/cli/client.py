@@ -50,8 +50,13 @@ class Client:
     def cancel(self, task_id: str) -> Json:
         return self._call("POST", f"/v1/tasks/{_id(task_id)}/cancel")
 
-    def retry(self, task_id: str) -> Json:
-        return self._call("POST", f"/v1/tasks/{_id(task_id)}/retry")
+    def retry(self, task_id: str, limits: Json) -> Json:
+        return self._call("POST", f"/v1/tasks/{_id(task_id)}/retry", json=limits)
+
+    def send(self, session_id: str, event: Json) -> Json:
+        """The event as it was taken."""
+        sent: Json = self._create(f"/v1/sessions/{_id(session_id)}/events", {"events": [event]})["data"][0]
+        return sent
 
     def session(self, session_id: str) -> Json:
         return self._call("GET", f"/v1/sessions/{_id(session_id)}")

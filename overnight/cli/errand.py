@@ -1,6 +1,5 @@
 """What `overnight run` does: finds or starts a server, submits, shows the task until its end, says what it cost."""
 
-import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from overnight.cli import phrases
 from overnight.cli.address import variable
+from overnight.cli.asks import Place
 from overnight.cli.client import Client
 from overnight.cli.collapse import Collapsed
 from overnight.cli.exits import Code, Unreachable, code_of
@@ -16,7 +16,7 @@ from overnight.cli.follow import PATIENCE, follow
 from overnight.cli.hosting import Server, server
 from overnight.cli.local import read_settings
 from overnight.cli.output import note, warn, write_json
-from overnight.cli.screens import screen_for
+from overnight.cli.screens import person_at, screen_for
 from overnight.cli.up import SIMULATED
 from overnight.stack.signals import handling, leave
 
@@ -42,7 +42,9 @@ class Errand:
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
         self._settings = read_settings(data_dir=wish.data_dir)
-        self._screen = screen_for(says_words=wish.stream and not wish.as_json)
+        self._place = Place(wish.data_dir)
+        self._screen = screen_for(self._place, says_words=wish.stream and not wish.as_json)
+        self._person = None if wish.as_json else person_at(self._screen)
         self._task: Json | None = None
         self._is_done = False
         self._began = time.monotonic()
@@ -78,7 +80,8 @@ class Errand:
             is_new = not {"session_id", "context_key"} & self._wish.task.keys()
             after = FROM_THE_START if is_new and self._task is None else None
             self._task = client.task(self._task["id"]) if self._task else client.submit(self._wish.task)
-            return follow(client, self._task, self._screen, last_event_id=after, patience=patience)
+            person = self._person
+            return follow(client, self._task, self._screen, person, last_event_id=after, patience=patience)
 
     def _may_move(self, found: Server) -> bool:
         return self._task is not None and not found.is_own and not _is_remote()
@@ -108,8 +111,7 @@ class Errand:
         return f"; {self._task['id']} is not lost: {self._command('status', self._task['id'])}" if self._task else ""
 
     def _command(self, name: str, *arguments: str) -> str:
-        where = ["--data-dir", str(self._wish.data_dir)] if self._wish.data_dir else []
-        return shlex.join(["overnight", name, *where, *arguments])
+        return self._place.command(name, *arguments)
 
 
 def _is_remote() -> bool:

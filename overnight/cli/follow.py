@@ -1,7 +1,7 @@
 """Watches one task until it has ended: the stream tells when to look, and the task itself what is so."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Protocol
@@ -41,6 +41,12 @@ class Screen(Protocol):
     ) -> None: ...
 
 
+class Person(Protocol):
+    """Somebody who can be asked for what a task waits for."""
+
+    def answer(self, client: Client, task: Json) -> None: ...
+
+
 class Patience:
     """Bears a server that is away for so many seconds, and no longer."""
 
@@ -71,7 +77,13 @@ class Patience:
 
 
 def follow(
-    client: Client, task: Json, screen: Screen, *, last_event_id: str | None = None, patience: float = PATIENCE
+    client: Client,
+    task: Json,
+    screen: Screen,
+    person: Person | None = None,
+    *,
+    last_event_id: str | None = None,
+    patience: float = PATIENCE,
 ) -> Json:
     """The task as it ended. Raises Unreachable when the server stays away for `patience` seconds."""
     screen.show_task(task)
@@ -80,10 +92,17 @@ def follow(
         while not is_final(task):
             event = _next_event(happenings)
             if event is None or event["type"] not in LIVE:
-                task = patient.look(client, task["id"], screen) or task
+                task = _look(client, task, screen, person, patient)
             if event is not None:
                 screen.show_event(event)
     return task
+
+
+def _look(client: Client, task: Json, screen: Screen, person: Person | None, patient: Patience) -> Json:
+    found = patient.look(client, task["id"], screen)
+    if found is not None and person is not None:
+        person.answer(client, found)
+    return found or task
 
 
 def _next_event(happenings: Iterator[Frame | Gap]) -> Json | None:
@@ -96,12 +115,16 @@ def is_final(task: Json) -> bool:
     return task["status"] in FINAL
 
 
-def wait_for(client: Client, task_id: str, seconds: float) -> Json:
-    """The task as it ended, or as it is when `seconds` are over. Raises Unreachable when the server stays away."""
+def wait_for(client: Client, task_id: str, seconds: float, tell: Callable[[Json], object]) -> Json:
+    """The task as it ended, or as it is when `seconds` are over; `tell` hears of it meanwhile.
+
+    Raises Unreachable when the server stays away.
+    """
     deadline = time.monotonic() + seconds
     task = client.task(task_id, wait=seconds)
     patient = Patience()
     while not is_final(task) and (left := deadline - time.monotonic()) > 0:
+        tell(task)
         if task["status"] == "waiting":  # such a task answers a long poll at once
             time.sleep(min(left, POLL))
         try:

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from overnight.cli import phrases
+from overnight.cli.asks import Asks, Place
 from overnight.cli.exits import Unreachable
 from overnight.cli.output import for_stdout, note, warn, write
 
@@ -12,15 +13,18 @@ Json = dict[str, Any]
 
 
 class Lines:
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
         self._said = ""
+        self._asks = Asks(place)
         self._began = time.monotonic()
 
     def announce(self, text: str) -> None:
         warn(text)
 
     def show_task(self, task: Json) -> None:
-        self._say(phrases.state(task))
+        self._say(" · ".join(filter(None, [phrases.state(task), phrases.progress(task)])))
+        for line in self._asks.new(task):
+            note(line)
 
     def show_event(self, event: Json) -> None:
         """Only the task's own state is told."""

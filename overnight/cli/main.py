@@ -10,6 +10,7 @@ import typer
 from overnight import __version__
 from overnight.cli import (
     agents,
+    answers,
     bench_and_sim,
     doctor,
     keys,
@@ -42,7 +43,22 @@ def overnight(
     """What holds for every command."""
 
 
-for module in (run, up, tasks, watch, sessions, agents, tools, keys, processes, migrate, doctor, bench_and_sim):
+MODULES = (
+    run,
+    up,
+    tasks,
+    answers,
+    watch,
+    sessions,
+    agents,
+    tools,
+    keys,
+    processes,
+    migrate,
+    doctor,
+    bench_and_sim,
+)
+for module in MODULES:
     module.add_to(app)
 
 

@@ -14,8 +14,18 @@ def state(task: Json) -> str:
     if task["status"] != "waiting":
         return str(task["status"])
     attempt = [f"attempt {task['attempts'] + 1}"] if task["wait_reason"] == "retry" else []
-    due = [f"again at {local_time(task['due_at'])}"] if task["due_at"] else []
+    due = [f"again at {local_time(task['due_at'])}"] if task["due_at"] not in {None, task.get("deadline")} else []
     return f"waiting: {', '.join([task['wait_reason'], *attempt, *due])}{_cause(task)}"
+
+
+def progress(task: Json) -> str:
+    """`50 % · halfway there`, as its agent reported last; empty when it has not."""
+    reported = task.get("progress") or {}
+    return harmless(" · ".join(filter(None, [percent(reported.get("fraction")), reported.get("note")])))
+
+
+def percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.0%}".replace("%", " %")
 
 
 def ending(task: Json, seconds: float) -> str:

@@ -24,11 +24,11 @@ def pairs_of(pairs: list[str] | None) -> dict[str, str] | None:
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def moment_of(text: str | None) -> str | None:
+def moment_of(text: str | None, option: str) -> str | None:
     """A time as the server wants it; without a zone it is this machine's. Raises CliError."""
     if text is None:
         return None
     try:
         return datetime.fromisoformat(text).astimezone().isoformat()
     except ValueError:
-        raise CliError(f"--not-before: '{text}' is no time; give one like 2026-12-24T08:00") from None
+        raise CliError(f"{option}: '{text}' is no time; give one like 2026-12-24T08:00") from None

@@ -1,9 +1,11 @@
 """`submit`, `status`, `cancel`, `retry`: tasks, on whichever server is set."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from overnight.cli.asks import Asks, Place
 from overnight.cli.exits import CliError, Code, code_of
 from overnight.cli.options import (
     Agent,
@@ -29,6 +31,13 @@ from overnight.cli.output import (
 )
 
 Json = dict[str, Any]
+MaxSteps = Annotated[
+    int | None, typer.Option(min=1, help="The most requests to Claude that it makes.", show_default=False)
+]
+Deadline = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="It fails if it is not done by then (ISO 8601).", show_default=False),
+]
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]
 Wait = Annotated[
     float,
@@ -54,6 +63,8 @@ def submit(
     not_before: Annotated[
         str | None, typer.Option(metavar="TIME", help="Start then at the earliest (ISO 8601).", show_default=False)
     ] = None,
+    deadline: Deadline = None,
+    max_steps: MaxSteps = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Kept with the task; may be repeated.")
     ] = None,
@@ -77,7 +88,9 @@ def submit(
         "system": system,
         "title": title,
         "user_id": user,
-        "not_before": moment_of(not_before),
+        "not_before": moment_of(not_before, "--not-before"),
+        "deadline": moment_of(deadline, "--deadline"),
+        "max_steps": max_steps,
         "metadata": pairs_of(metadata),
     }
     with connect(url, key, data_dir) as client:
@@ -85,7 +98,8 @@ def submit(
         if wait == 0:
             return write_json(task) if as_json else write(task["id"])
         note(f"{task['id']} in {task['session_id']}")
-        return _end(wait_for(client, task["id"], wait), as_json=as_json)
+        place = Place(data_dir, url)
+        return _end(wait_for(client, task["id"], wait, _teller(place)), place, as_json=as_json)
 
 
 def status(
@@ -102,12 +116,13 @@ def status(
 
     if task is None and wait:
         raise CliError("--wait needs a task's id")
+    place = Place(data_dir, url)
     with connect(url, key, data_dir) as client:
         if task is None:
             return _list(client.tasks(limit=20), as_json=as_json)
         if wait:
-            return _end(wait_for(client, task, wait), as_json=as_json)
-        return _show(client.task(task), as_json=as_json)
+            return _end(wait_for(client, task, wait, _teller(place)), place, as_json=as_json)
+        return _show(client.task(task), place, as_json=as_json)
 
 
 def cancel(task: TaskId, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
@@ -121,31 +136,56 @@ def cancel(task: TaskId, url: Url = None, key: Key = None, data_dir: DataDir = N
     return note(f"{task} is cancelled" if cancelled["status"] == "cancelled" else f"{task} is asked to stop")
 
 
-def retry(task: TaskId, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Run a failed task again, from where it had got."""
+def retry(
+    task: TaskId,
+    deadline: Deadline = None,
+    max_steps: MaxSteps = None,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a failed task again, from where it had got; with higher limits, if these ended it."""
     from overnight.cli.client import connect
+    from overnight.cli.prompts import moment_of
 
+    raised = {"deadline": moment_of(deadline, "--deadline"), "max_steps": max_steps}
     with connect(url, key, data_dir) as client:
-        retried = client.retry(task)
+        retried = client.retry(task, {name: value for name, value in raised.items() if value is not None})
     return write_json(retried) if as_json else note(f"{task} is {retried['status']} again")
 
 
-def _end(task: Json, *, as_json: bool) -> None:
-    _show(task, as_json=as_json)
+def _teller(place: Place) -> Callable[[Json], None]:
+    """Says on stderr what the task that is waited for waits for itself."""
+    asks = Asks(place)
+
+    def tell(task: Json) -> None:
+        for line in asks.new(task):
+            note(line)
+
+    return tell
+
+
+def _end(task: Json, place: Place, *, as_json: bool) -> None:
+    _show(task, place, as_json=as_json)
     if (code := code_of(task["status"])) is not Code.DONE:
         raise typer.Exit(code)
 
 
-def _show(task: Json, *, as_json: bool) -> None:
-    if as_json:
-        return write_json(task)
+def _show(task: Json, place: Place, *, as_json: bool) -> None:
     from overnight.cli import phrases
 
-    return write_fields(
+    if as_json:
+        write_json(task)
+        return
+    write_fields(
         [
             ("task", task["id"]),
             ("session", task["session_id"]),
             ("status", phrases.state(task)),
+            ("progress", phrases.progress(task)),
+            ("steps", f"{task['steps']} of {task['max_steps']}" if task["max_steps"] else task["steps"]),
+            ("deadline", local_time(task["deadline"]) if task["deadline"] else None),
             ("created", local_time(task["created_at"])),
             ("finished", local_time(task["finished_at"]) if task["finished_at"] else None),
             ("usage", phrases.tokens(task["usage"])),
@@ -154,10 +194,16 @@ def _show(task: Json, *, as_json: bool) -> None:
             ("output", task["output"]),
         ]
     )
+    for line in Asks(place).new(task):
+        write(line)
 
 
 def _list(tasks: list[Json], *, as_json: bool) -> None:
     if as_json:
         return write_json({"data": tasks})
-    rows = [(task["id"], task["status"], task["session_id"], local_time(task["created_at"])) for task in tasks]
+    rows = [(task["id"], _in_short(task), task["session_id"], local_time(task["created_at"])) for task in tasks]
     return write_table(("task", "status", "session", "created"), rows, nothing="no tasks yet")
+
+
+def _in_short(task: Json) -> str:
+    return ": ".join(filter(None, [task["status"], task["wait_reason"]]))

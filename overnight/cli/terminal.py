@@ -1,19 +1,25 @@
 """A task shown on a terminal: a status line that lives, and above it Claude's words as they come."""
 
+import sys
+import termios
 import time
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from overnight.cli import phrases
+from overnight.cli.asks import Asks, Place
 from overnight.cli.exits import Unreachable
 from overnight.cli.output import for_stdout, harmless, write
 from overnight.cli.words import Words
 
+BAR = 30  # columns
 CHARACTERS_PER_TOKEN = 4  # of English, roughly: what Claude counts is known at the end
 
 Json = dict[str, Any]
@@ -22,14 +28,16 @@ Json = dict[str, Any]
 class Terminal:
     """`says_words`: the console is stdout, so that the words go there; otherwise only the state is shown."""
 
-    def __init__(self, console: Console, *, says_words: bool) -> None:
+    def __init__(self, console: Console, place: Place, *, says_words: bool) -> None:
         self._console = console
+        self._asks = Asks(place)
         self._says_words = says_words
         self._words: Words | None = None
         self._line = ""  # the last line of Claude's words, not complete yet
         self._characters = 0
         self._state = "starting Overnight"
         self._waiting = ""  # the wait that was told last
+        self._progress: Json | None = None
         self._began = time.monotonic()
         self._is_running = False
         self._spinner = Spinner("dots")
@@ -37,7 +45,8 @@ class Terminal:
 
     def __rich__(self) -> RenderableType:
         self._spinner.update(text=Text(self._status(), style="dim", no_wrap=True, overflow="ellipsis"))
-        return Group(Text(self._tail()), self._spinner) if self._line else self._spinner
+        tail = [Text(self._tail())] if self._line else []
+        return Group(*tail, *self._bar(), self._spinner)
 
     def announce(self, text: str) -> None:
         self._console.print(Text(text, style="bold yellow"))
@@ -46,10 +55,27 @@ class Terminal:
         self._words = self._words or Words(task["id"])
         self._is_running = task["status"] == "running"
         self._state = phrases.state(task)
+        self._progress = task["progress"]
         if task["status"] == "waiting" and self._state != self._waiting:
             self._waiting = self._state
             self._keep_line()
             self._console.print(Text(self._state, style="yellow"))
+        if asks := self._asks.new(task):
+            self._keep_line()
+            self._console.print(Text("\n".join(asks), style="yellow"), soft_wrap=True)
+
+    def ask(self, prompt: str) -> str | None:
+        """What a person types; None for Ctrl-D. What was typed before the question is no answer to it."""
+        self._keep_line()
+        self._live.stop()
+        try:
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            return self._console.input(Text(prompt, style="bold")).strip()
+        except EOFError:
+            self._console.print()
+            return None
+        finally:
+            self._live.start()
 
     def show_event(self, event: Json) -> None:
         new = self._words.take(event, is_running=self._is_running) if self._words else ""
@@ -89,6 +115,17 @@ class Terminal:
     def _status(self) -> str:
         tokens = f" · ~{self._characters // CHARACTERS_PER_TOKEN:,} tokens" if self._characters else ""
         return f"{self._state} · {phrases.duration(time.monotonic() - self._began)}{tokens}"
+
+    def _bar(self) -> list[RenderableType]:
+        """How far the task says it is."""
+        if self._progress is None:
+            return []
+        note = Text(harmless(self._progress["note"]), no_wrap=True, overflow="ellipsis")
+        if (fraction := self._progress["fraction"]) is None:
+            return [note]
+        row = Table.grid(padding=(0, 1))
+        row.add_row(ProgressBar(total=1.0, completed=fraction, width=BAR), Text(phrases.percent(fraction)), note)
+        return [row]
 
     def _tail(self) -> str:
         """As much of the unfinished line as the window holds."""

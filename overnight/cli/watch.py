@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from overnight.cli.asks import Place
 from overnight.cli.exits import CliError, Code, code_of
 from overnight.cli.options import AsJson, DataDir, Key, Url
 from overnight.cli.output import note, write_json_line
@@ -34,7 +35,7 @@ def watch(
     from overnight.cli.event_lines import EventLines
 
     last_event_id = FROM_THE_START if everything else None
-    with connect(url, key, data_dir) as client, EventLines(as_json=as_json) as lines:
+    with connect(url, key, data_dir) as client, EventLines(Place(data_dir, url), as_json=as_json) as lines:
         if subject.startswith("task_"):
             code = _watch_task(client, subject, lines, last_event_id)
         elif subject.startswith("sesn_"):
@@ -59,7 +60,7 @@ def _watch_task(client: "Client", task_id: str, lines: "EventLines", last_event_
 
 def _until_it_ends(client: "Client", task: "Json", lines: "EventLines", last_event_id: str | None) -> "Json":
     """To its last event, which may come a moment after its end; one that was retried ends more than once."""
-    from overnight.cli.event_lines import is_about
+    from overnight.cli.event_lines import is_about, requires_an_answer
     from overnight.cli.follow import Patience, is_final
     from overnight.cli.stream import Frame, events
 
@@ -67,15 +68,22 @@ def _until_it_ends(client: "Client", task: "Json", lines: "EventLines", last_eve
     for happening in events(client, task["session_id"], last_event_id):
         if isinstance(happening, Frame):
             lines.show_event(happening.data)
-            if happening.type not in TASK_ENDS or not is_about(happening.data, task["id"]):
+            if not is_about(happening.data, task["id"]):
                 continue
+            has_ended = happening.type in TASK_ENDS
+            if not has_ended and not requires_an_answer(happening.data):
+                continue
+        else:
+            has_ended = not replays
         task = patience.look(client, task["id"], lines) or task
-        if is_final(task) and (isinstance(happening, Frame) or not replays):
+        if is_final(task) and has_ended:
             break
     return task
 
 
 def _watch_session(client: "Client", session_id: str, lines: "EventLines", last_event_id: str | None) -> Code:
+    from overnight.cli.event_lines import requires_an_answer
+    from overnight.cli.follow import Patience
     from overnight.cli.stream import Frame, events
 
     if client.session(session_id)["status"] == "terminated" and last_event_id is None:
@@ -84,6 +92,8 @@ def _watch_session(client: "Client", session_id: str, lines: "EventLines", last_
     for happening in events(client, session_id, last_event_id):
         if isinstance(happening, Frame):
             lines.show_event(happening.data)
+            if requires_an_answer(happening.data):
+                Patience().look(client, happening.data["task_id"], lines)
             if happening.type in SESSION_ENDS:
                 break
         elif happening.error:

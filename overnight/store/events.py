@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
+from overnight import event_types
 from overnight.ids import EVENT, new_id
 from overnight.models import Event, Task
 from overnight.store.bulk import insert_rows
@@ -46,7 +47,7 @@ def append(
 
 #: An event and its task's times: a user's event is processed when its task starts, any other when it is written.
 LISTED: Any = select(Event, col(Task.started_at), col(Task.finished_at)).outerjoin(
-    Task, (col(Event.task_id) == col(Task.id)) & col(Event.type).startswith("user.")
+    Task, (col(Event.task_id) == col(Task.id)) & col(Event.type).in_(sorted(event_types.SAID))
 )
 FOLLOW = (
     LISTED.where(col(Event.session_id) == bindparam("session_id"), col(Event.seq) > bindparam("after_seq"))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from overnight import event_types, expiry
+from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Session, Task
 from overnight.states import Life, TaskStatus, WaitReason
@@ -22,6 +23,8 @@ from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn
 #: Seconds after which another worker may try what this one cannot; doubled with each try.
 WORKER_PAUSE = 2.0
 LONGEST_WORKER_PAUSE = 60.0
+#: Sessions woken when a worker comes; more are found when their pauses are over.
+MOST_AT_ONCE = 10_000
 
 
 def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) -> None:
@@ -67,7 +70,8 @@ def _wait(
         due = stamp.now
     due = _in_time(due, task.deadline)
     if task.status == TaskStatus.WAITING:
-        tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes)
+        if tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes) is None:
+            raise LeaseLost(task.session_id)  # somebody ended it while we looked
     else:
         if task.status == TaskStatus.QUEUED:
             start(connection, task, stamp)
@@ -80,12 +84,19 @@ def _in_time(due: datetime | None, deadline: datetime | None) -> datetime | None
 
 
 def try_again_now(connection: Connection) -> int:
-    """Wakes all that waits for a worker which can do it: one has come. Gives how many sessions."""
+    """Wakes all that waits for a worker which can do it: one has come. Gives how many sessions.
+
+    Their pauses begin anew, as a worker without the tool may take them first once more.
+    """
     waiting = (col(Task.status) == TaskStatus.WAITING, col(Task.wait_reason) == WaitReason.WORKER)
-    connection.execute(update(Task).where(*waiting).values(due_at=now()))
     sessions = select(col(Task.session_id)).where(*waiting)
     free = (col(Session.id).in_(sessions), col(Session.life) == Life.ACTIVE, col(Session.lease_owner).is_(None))
-    return connection.execute(update(Session).where(*free).values(wake_at=now())).rowcount
+    # The sessions first, as everybody takes them: whoever answers a call meanwhile must not be in each other's way.
+    taken = select(col(Session.id)).where(*free).order_by(col(Session.id)).limit(MOST_AT_ONCE).with_for_update()
+    ids = connection.execute(taken).scalars().all()
+    connection.execute(update(Session).where(col(Session.id).in_(ids)).values(wake_at=now()))
+    connection.execute(update(Task).where(col(Task.session_id).in_(ids), *waiting).values(due_at=now(), attempts=0))
+    return len(ids)
 
 
 def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:

@@ -6,14 +6,17 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from overnight.models import Task, ToolCall
-from overnight.states import CallStatus, TaskStatus
+from overnight.states import FINAL, CallStatus
 from overnight.store import call_events
 from overnight.store.rows import every
 
 
 def calls(connection: Connection, of: Sequence[Task]) -> dict[str, list[ToolCall]]:
-    """Task id → its calls that wait for somebody, in Claude's order. Without a task that waits in a step, no query."""
-    waiting = [task.id for task in of if task.status == TaskStatus.WAITING and task.open_calls]
+    """Task id → its calls that wait for somebody, in Claude's order. Without a task amid a step, no query.
+
+    Of a running task, too: a call may be allowed while the one beside it takes its hour.
+    """
+    waiting = [task.id for task in of if task.status not in FINAL and task.open_calls]
     if not waiting:
         return {}
     statement = (

@@ -21,7 +21,7 @@ from overnight.store.leases import FREE
 from overnight.store.places import reserve
 from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
-from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, user_message
+from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, what_was_said
 
 NOW = Prepared(select(now().label("now")))
 IN_A_STEP = select(Task).where(
@@ -43,8 +43,8 @@ class NewSession:
     agent_id: str = DEFAULT_AGENT
     agent_version: int = DEFAULT_VERSION
     overrides: dict[str, Any] | None = None  # of the agent's tools and mcp_servers
-    budget_nanousd: int | None = None
     environment_id: str = DEFAULT_ENVIRONMENT
+    budget_nanousd: int | None = None
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -61,6 +61,7 @@ def create(
     Raises `IntegrityError` when an open session has this `context_key` already.
     """
     at = NOW.every(connection, {})[0].now
+    told = [what_was_said(task) for task in first_tasks]
     wait = WAKE_GRACE if first_tasks else idle_check
     session = Session(
         id=new.id,
@@ -75,10 +76,10 @@ def create(
         agent_id=new.agent_id,
         agent_version=new.agent_version,
         overrides=new.overrides,
-        budget_nanousd=new.budget_nanousd,
         environment_id=new.environment_id,
+        budget_nanousd=new.budget_nanousd,
         inbox=len(first_tasks),
-        event_seq=len(first_tasks),
+        event_seq=sum(map(len, told)),
         wakes=1 if first_tasks else 0,
         idle_since=None if first_tasks else at,
         wake_at=at + timedelta(seconds=wait) if wait else None,
@@ -86,11 +87,11 @@ def create(
         updated_at=at,
     )
     insert_rows(connection, Session, [session.model_dump()])
-    drafts = [user_message(task) for task in first_tasks]
-    if drafts:
+    if told:
+        drafts = [draft for said in told for draft in said]
         events.append(connection, workspace_id, new.id, len(drafts), at, drafts)
     return [
-        Accepted(insert_task(connection, workspace_id, new.id, place + 1, at, task), place, drafts[place], place == 0)
+        Accepted(insert_task(connection, workspace_id, new.id, place + 1, at, task), place, told[place], place == 0)
         for place, task in enumerate(first_tasks)
     ]
 

@@ -78,6 +78,7 @@ class NewTask:
     not_before: datetime | None = None
     deadline: datetime | None = None
     max_steps: int | None = None
+    note: list[dict[str, Any]] | None = None
     id: str = field(default_factory=lambda: new_id(TASK))
 
 
@@ -93,11 +94,11 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A task that will run, how many are ahead of it, its event, and whether to send a wake-up after the commit."""
+    """A task that will run, how many are ahead of it, its events, and whether to send a wake-up after the commit."""
 
     task: Task
     ahead: int
-    event: Draft
+    events: list[Draft]
     wake: bool
 
 
@@ -111,7 +112,8 @@ def submit(
     extra: Sequence[Draft] = (),
 ) -> Accepted:
     """Appends a task to an open session. Raises `NotFound`, `SessionClosed`; `InvalidRequest` for a past deadline."""
-    drafts = [*extra, user_message(new)]
+    told = what_was_said(new)
+    drafts = [*extra, *told]
     values = {"session_id": session_id, "workspace": workspace_id, "events": len(drafts), "max_age": float(max_age)}
     row = ACCEPT.first(connection, values)
     if row is None:
@@ -120,7 +122,7 @@ def submit(
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
     ahead = AHEAD.every(connection, {"session_id": session_id})[0].tasks
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
-    return Accepted(task, ahead, drafts[-1], attention.wake)
+    return Accepted(task, ahead, told, attention.wake)
 
 
 def insert_task(
@@ -138,6 +140,7 @@ def insert_task(
         "wait_reason": WaitReason.SCHEDULED if scheduled else None,
         "due_at": new.not_before if scheduled else None,
         "content": new.content,
+        "note": new.note,
         "labels": new.labels,
         "user_id": new.user_id,
         "deadline": new.deadline,
@@ -161,7 +164,8 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
     task = tasks.get(connection, workspace_id, task_id)
     if task.status == TaskStatus.WAITING:
         abandon.open_calls(connection, task, "the task was cancelled")
-    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=[TaskStatus.QUEUED, TaskStatus.WAITING]):
+    idle = [TaskStatus.QUEUED, TaskStatus.WAITING]
+    if tasks.move(connection, task_id, TaskStatus.CANCELLED, sources=idle, stop_reason="cancelled"):
         draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "cancelled"}, task_id)
     elif tasks.request_stop(connection, task_id, StopRequest.CANCEL) or _is_cancelled(connection, task):
         draft = Draft(event_types.TASK_STOP_REQUESTED, {"request": StopRequest.CANCEL}, task_id)
@@ -187,10 +191,12 @@ def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tup
     return draft, attention.wake
 
 
-def retry(connection: Connection, workspace_id: str, task_id: str, raised: TaskLimits = NO_CHANGE) -> tuple[Task, bool]:
+def retry(
+    connection: Connection, workspace_id: str, task_id: str, raised: TaskLimits = NO_CHANGE, *, most_steps: int
+) -> tuple[Task, bool]:
     """Queues a failed task again, in its old place, with `raised` limits; what it had finished stays finished.
 
-    Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
+    `most_steps`: the built-in agent's. Raises `IllegalMove`, and `InvalidRequest` where a limit would end it at once.
     """
     task = tasks.get(connection, workspace_id, task_id)
     attention = call_attention(connection, workspace_id, task.session_id, count=1)
@@ -199,7 +205,7 @@ def retry(connection: Connection, workspace_id: str, task_id: str, raised: TaskL
     if not tasks.move(connection, task_id, TaskStatus.QUEUED, sources=legal, **fresh, **raised.changes()):
         status = tasks.get(connection, workspace_id, task_id).status
         raise IllegalMove(f"task {task_id} is {status}; only a failed task can be retried")
-    task_limits.check_retry(connection, tasks.get(connection, workspace_id, task_id), attention.now)
+    task_limits.check_retry(connection, tasks.get(connection, workspace_id, task_id), attention.now, most_steps)
     draft = Draft(event_types.TASK_QUEUED, {"retry": True}, task_id)
     events.append(connection, workspace_id, task.session_id, attention.event_seq, attention.now, [draft])
     return tasks.get(connection, workspace_id, task_id), attention.wake
@@ -228,8 +234,10 @@ def why_closed(connection: Connection, workspace_id: str, session_id: str) -> No
     return SessionClosed(f"session {session_id} is {row.life}{reason}; start a new session")
 
 
-def user_message(new: NewTask) -> Draft:
-    return Draft(event_types.USER_MESSAGE, {"content": new.content}, new.id)
+def what_was_said(new: NewTask) -> list[Draft]:
+    """Its `user.message`, and the `system.message` that goes with it."""
+    note = [Draft(event_types.SYSTEM_MESSAGE, {"content": new.note}, new.id)] if new.note else []
+    return [Draft(event_types.USER_MESSAGE, {"content": new.content}, new.id), *note]
 
 
 def _end_waiting(connection: Connection, head: Task) -> None:

@@ -33,11 +33,11 @@ def check_deadline(deadline: datetime | None, at: datetime) -> None:
         raise InvalidRequest(f"deadline: {past} is past, it is {now}; give a later one", field="deadline")
 
 
-def check_retry(connection: Connection, task: Task, at: datetime) -> None:
-    """Whether a task with these limits can take a step. Raises `InvalidRequest`."""
+def check_retry(connection: Connection, task: Task, at: datetime, most_steps: int) -> None:
+    """Whether a task with these limits can take a step; `most_steps`: the built-in agent's. Raises `InvalidRequest`."""
     check_deadline(task.deadline, at)
-    most = task.max_steps or _of_its_agent(connection, task)
-    if most is not None and task.steps >= most:
+    most = task.max_steps or _of_its_agent(connection, task) or most_steps
+    if task.steps >= most:
         raise InvalidRequest(
             f"max_steps: the task has taken {task.steps} steps and its limit is {most}; give a higher one to go on",
             field="max_steps",
@@ -45,7 +45,7 @@ def check_retry(connection: Connection, task: Task, at: datetime) -> None:
 
 
 def _of_its_agent(connection: Connection, task: Task) -> int | None:
-    """None for the built-in agent, whose limit the workers' settings tell."""
+    """None for the built-in agent, which has no rows."""
     statement = (
         select(col(AgentVersion.max_steps))
         .join(

@@ -19,8 +19,11 @@ IS_UNFINISHED = text(one_of("tasks.status", sorted(UNFINISHED)))
 HEAD = (
     select(Task).where(col(Task.session_id) == bindparam("session_id"), IS_UNFINISHED).order_by(col(Task.seq)).limit(1)
 )
-AT_WORK = HEAD.order_by(None).order_by(case((col(Task.status) == TaskStatus.RUNNING, 0), else_=1), col(Task.seq))
+HAS_OPEN_CALLS = col(Task.open_calls) > 0
+UNDER_WAY = or_(col(Task.status) == TaskStatus.RUNNING, HAS_OPEN_CALLS)
+AT_WORK = HEAD.order_by(None).order_by(case((UNDER_WAY, 0), else_=1), col(Task.seq))
 FIND_HEAD = Prepared(HEAD)
+FIND_OPEN = Prepared(HEAD.where(HAS_OPEN_CALLS))
 #: The tasks of a deleted session are gone with it, before the purge removes their rows.
 SHOWN = exists().where(col(Session.id) == col(Task.session_id), col(Session.life) != Life.DELETED)
 GET = select(Task).where(col(Task.id) == bindparam("task_id"), col(Task.workspace_id) == bindparam("workspace"), SHOWN)
@@ -38,13 +41,18 @@ def get(connection: Connection, workspace_id: str, task_id: str) -> Task:
 
 
 def head(connection: Connection, session_id: str) -> Task | None:
-    """The first task of the session that is not finished: the one to work on."""
+    """The task to work on: the session's first that is not finished.
+
+    A retried one comes before those that began meanwhile, but nothing may come between a call and its result.
+    """
     row = FIND_HEAD.first(connection, {"session_id": session_id})
+    if row is not None and row.status == TaskStatus.QUEUED and row.started_at is not None:
+        row = FIND_OPEN.first(connection, {"session_id": session_id}) or row
     return Task.model_construct(**row._asdict()) if row else None
 
 
 def at_work(connection: Connection, session_id: str) -> Task | None:
-    """The task that the session is doing: the running one, which a retry may have put behind others, else the first."""
+    """The task that the session is doing: the one under way, which a retry may have put back, else the first."""
     return first(connection, Task, AT_WORK, {"session_id": session_id})
 
 

@@ -59,10 +59,11 @@ def finish(connection: Connection, turn: Turn, call: ToolCall, outcome: Outcome)
 
 
 def report(connection: Connection, turn: Turn, note: str, fraction: float | None) -> None:
-    """Shows how far the task is."""
+    """Shows how far the task is. Raises `LeaseLost`, also when the task has ended."""
     progress = {"note": note, "fraction": fraction}
     stamp = leases.guard(connection, turn.lease, events=1)
-    tasks.keep(connection, turn.task, progress=progress)
+    if tasks.keep(connection, turn.task, progress=progress) is None:
+        raise LeaseLost(turn.lease.session_id)  # the task has ended, and only its tool does not know
     record(connection, turn.lease, stamp, [Draft(event_types.TASK_PROGRESS, progress, turn.task.id)])
 
 

@@ -43,6 +43,14 @@ class Turn:
         """The ledger ends with what this task said last: its prompt is there, and nobody spoke since."""
         return self.task.ledger_end is not None and self.task.ledger_end == self.lease.ledger_seq
 
+    @property
+    def spoken(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """What enters the ledger before the reply, as (role, content): the prompt and its note, once."""
+        if self.is_under_way:
+            return []
+        prompt = ("user", self.task.content)
+        return [prompt, ("system", self.task.note)] if self.task.note else [prompt]
+
 
 #: After a turn: the next one, begun; the next task, not begun; or None, having let go of the session.
 Following = Turn | Task | None
@@ -91,10 +99,12 @@ def end_turn(
 
 def start(connection: Connection, task: Task, stamp: Stamp) -> Task:
     """The task as it is when it runs."""
-    started = task.started_at or stamp.now
-    move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], started_at=started)
-    running = {"status": TaskStatus.RUNNING, "wait_reason": None, "due_at": None, "started_at": started}
-    return task.model_copy(update=running)
+    changes: dict[str, Any] = {"started_at": task.started_at or stamp.now}
+    if task.wait_reason == WaitReason.WORKER:
+        changes["attempts"] = 0  # of workers; those of Claude are counted from here
+    move(connection, task, TaskStatus.RUNNING, [TaskStatus.QUEUED, TaskStatus.WAITING], **changes)
+    running = {"status": TaskStatus.RUNNING, "wait_reason": None, "due_at": None}
+    return task.model_copy(update={**running, **changes})
 
 
 def move(connection: Connection, task: Task, target: TaskStatus, legal: list[TaskStatus], **changes: Any) -> None:

@@ -91,13 +91,9 @@ def fail(
     return _finish(connection, turn, stamp, drafts, turn_events.failed(error, task), chain)
 
 
-def give_up(
-    connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any], *, chain: bool = False
-) -> Following:
+def give_up(connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any]) -> Following:
     """The task fails before its next step begins."""
-    if task.status != TaskStatus.RUNNING:
-        task = start(connection, task, leases.guard(connection, lease, events=0))
-    return fail(connection, Turn(lease, task, None, limits), error, None, chain=chain)
+    return fail(connection, _taken_up(connection, Turn(lease, task, None, limits)), error, None)
 
 
 def stop(
@@ -105,6 +101,7 @@ def stop(
 ) -> Following:
     """Carries out a cancel or an interrupt: the half reply is dropped."""
     cancelled = request is StopRequest.CANCEL
+    turn = _taken_up(connection, turn)
     turn = _without_open_calls(connection, turn, "the task was cancelled" if cancelled else "the user interrupted")
     task, reason = turn.task, "cancelled" if cancelled else "interrupted"
     drafts = [
@@ -140,6 +137,14 @@ def is_plain(task: Task) -> bool:
     return task.steps == 0 and task.deadline is None
 
 
+def _taken_up(connection: Connection, turn: Turn) -> Turn:
+    """Only what runs comes to an end: what waits is taken up first."""
+    if turn.task.status == TaskStatus.RUNNING:
+        return turn
+    stamp = leases.guard(connection, turn.lease, events=0)
+    return replace(turn, task=start(connection, turn.task, stamp))
+
+
 def _without_open_calls(connection: Connection, turn: Turn, why: str) -> Turn:
     """The step is answered, as whatever comes next in the ledger must follow its results."""
     if not turn.task.open_calls:
@@ -170,6 +175,5 @@ def _exchange(turn: Turn, reply: Reply) -> list[dict[str, Any]]:
         "message_id": reply.call.message_id,
         "stop_reason": reply.stop_reason,
     }
-    prompt: dict[str, Any] = {"role": "user", "content": task.content}
-    said = [answer] if turn.is_under_way else [prompt, answer]
-    return [{"task_id": task.id, **message} for message in said]
+    before = [{"role": role, "content": content} for role, content in turn.spoken]
+    return [{"task_id": task.id, **message} for message in (*before, answer)]

@@ -7,13 +7,13 @@ none is forgotten: whoever makes a call awaited queues it, and whoever ends an i
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, literal, select, update
+from sqlalchemy import Connection, insert, literal, select, text, update
 from sqlmodel import col
 
 from overnight.environment_models import Work
 from overnight.ids import WORK, new_id
 from overnight.models import Session, Task, ToolCall
-from overnight.states import LIVE, UNFINISHED, WORK_MOVES, CallStatus, Life, WorkState, sources
+from overnight.states import LIVE, UNFINISHED, WORK_MOVES, CallStatus, Life, WorkState, one_of, sources
 from overnight.store.clock import after, now
 from overnight.store.rows import first
 from overnight.tools.kinds import Kind
@@ -21,12 +21,15 @@ from overnight.tools.kinds import Kind
 #: Seconds before a worker may have a session again whose last one brought nothing: doubled with each.
 LONGEST_DELAY = 60
 
+#: Written out, so that the database knows its index of live items by it.
+IS_LIVE = text(one_of("work.state", LIVE))
+
 
 def queue(
     connection: Connection, workspace_id: str, session_id: str, environment_id: str, *, attempts: int = 0
 ) -> bool:
     """Offers the session to its environment's workers; False where it is offered already, or one has it."""
-    live = select(col(Work.id)).where(col(Work.session_id) == session_id, col(Work.state).in_(LIVE))
+    live = select(col(Work.id)).where(col(Work.session_id) == session_id, IS_LIVE)
     if connection.execute(live).first() is not None:
         return False
     at: datetime = connection.execute(select(now())).scalar_one()
@@ -39,14 +42,14 @@ def queue(
 
 def wind_up(connection: Connection, session_id: str) -> None:
     """Nobody waits for its calls any more: what no worker has acknowledged ends, and any other worker is to stop."""
-    here = col(Work.session_id) == session_id
-    move(connection, WorkState.STOPPED, here, col(Work.state) == WorkState.QUEUED, **ended())
-    move(connection, WorkState.STOPPING, here, **leaving())
+    live = (col(Work.session_id) == session_id, IS_LIVE)
+    move(connection, WorkState.STOPPED, *live, col(Work.state) == WorkState.QUEUED, **ended())
+    move(connection, WorkState.STOPPING, *live, **leaving())
 
 
 def progressed(connection: Connection, session_id: str) -> None:
     """Its worker has brought a result: the next one need not wait."""
-    here = (col(Work.session_id) == session_id, col(Work.state).in_(LIVE), col(Work.attempts) > 0)
+    here = (col(Work.session_id) == session_id, IS_LIVE, col(Work.attempts) > 0)
     connection.execute(update(Work).where(*here).values(attempts=0))
 
 
@@ -67,9 +70,7 @@ def lock_session(connection: Connection, session_id: str) -> None:
     connection.execute(select(col(Session.id)).where(col(Session.id) == session_id).with_for_update())
 
 
-def move(
-    connection: Connection, target: WorkState, *where: ColumnElement[bool], or_stay: bool = False, **changes: Any
-) -> Work | None:
+def move(connection: Connection, target: WorkState, *where: Any, or_stay: bool = False, **changes: Any) -> Work | None:
     """The only writer of `state`: one item, as it is now, when it was where `target` may be entered from.
 
     `or_stay`: or in `target` already.

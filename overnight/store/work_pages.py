@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, inse
 from sqlmodel import col
 
 from overnight.environment_models import Poller, Work
-from overnight.states import LIVE, WorkState
+from overnight.states import WorkState
 from overnight.store.clock import ago, now
 from overnight.store.rows import every, first
+from overnight.store.work import IS_LIVE
 from overnight.store.work_turns import LOST, find
 
 #: Seconds: a worker polls as long as it was seen so lately; it is noted so often; and forgotten so late.
@@ -48,7 +49,7 @@ def stats(connection: Connection, environment_id: str) -> Stats:
         func.count(case((IN_QUEUE, 1))),
         func.count(case((POLLED, 1))),
         func.min(case((or_(IN_QUEUE, POLLED), col(Work.created_at)))),
-    ).where(col(Work.environment_id) == environment_id, col(Work.state).in_(LIVE))
+    ).where(col(Work.environment_id) == environment_id, IS_LIVE)
     polling = select(func.count()).where(
         col(Poller.environment_id) == environment_id, col(Poller.polled_at) > ago(SEEN)
     )

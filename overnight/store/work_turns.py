@@ -17,11 +17,12 @@ from overnight.states import WORK_MOVES, WorkState, sources
 from overnight.store import work
 from overnight.store.clock import after, now
 from overnight.store.rows import first
+from overnight.store.work import IS_LIVE
 
 #: What the first heartbeat of a worker expects.
 NO_HEARTBEAT = "NO_HEARTBEAT"
 
-HERE = col(Work.environment_id) == bindparam("environment")
+HERE = and_(col(Work.environment_id) == bindparam("environment"), IS_LIVE)
 #: Seconds after which an item that was polled and not acknowledged is offered again.
 PATIENCE: Any = -bindparam("reclaim")
 UNANSWERED = or_(col(Work.polled_at).is_(None), col(Work.polled_at) <= after(PATIENCE))

@@ -14,13 +14,16 @@ import httpx2
 from redis import Redis, RedisError
 
 from overnight.expiry import Limits
-from overnight.models import Task
+from overnight.models import Task, ToolCall
 from overnight.pricing import Tokens
 from overnight.states import WaitReason
-from overnight.store import leases, pauses, tasks, turns
+from overnight.store import leases, pauses, tasks, tool_turns, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
 from overnight.store.turn import Pause, Reply, Turn
+from overnight.tools.own import Progress
+from tests import asking
+from tests.asking import Wish
 from tests.servers import free_port, redis_command
 
 KEY = "sk-overnight-test-key"
@@ -143,6 +146,43 @@ class Worker:
         turn = self.begin(session_id)
         with self._database.write() as connection:
             turns.fail(connection, turn, {"type": "invalid_request_error", "message": "no"}, None)
+
+    def ask(self, session_id: str, *wishes: Wish) -> list[ToolCall]:
+        """Claude asks for these calls, and the session is let go to wait for whoever must answer."""
+        turn = self.begin(session_id)
+        with self._database.write() as connection:
+            turn, calls = asking.ask(connection, turn, wishes)
+            turn = asking.begin(connection, turn, calls, wishes)
+            assert asking.let_go(connection, turn)
+        return calls
+
+    def take_up(self, session_id: str) -> list[dict[str, Any]]:
+        """The results of the step, which a worker delivers to Claude; none while some are missing."""
+        turn = self._resume(session_id)
+        with self._database.write() as connection:
+            settled = tool_turns.settle(connection, turn, ())
+        return settled[1] if settled else []
+
+    def report(self, session_id: str, note: str, fraction: float | None) -> None:
+        turn = self._resume(session_id)
+        with self._database.write() as connection:
+            asking.report(connection, turn, Progress(note, fraction))
+            assert asking.let_go(connection, turn)
+
+    def exhaust(self, session_id: str, steps: int, error: str = "max_steps_exceeded") -> None:
+        """The task fails after so many steps."""
+        turn = self.begin(session_id)
+        with self._database.write() as connection:
+            tasks.keep(connection, turn.task, steps=steps)
+            turns.fail(connection, turn, {"type": error, "message": "enough"}, None)
+
+    def _resume(self, session_id: str) -> Turn:
+        with self._database.write() as connection:
+            lease = leases.acquire(connection, session_id, "worker#1", 60)
+            head = tasks.head(connection, session_id)
+            assert lease is not None
+            assert head is not None
+            return Turn(lease, head, None, Limits(0, 0, 0))
 
     def park(self, session_id: str, reason: WaitReason = WaitReason.RETRY, delay: float = 600.0) -> None:
         turn = self.begin(session_id)

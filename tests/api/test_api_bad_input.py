@@ -85,7 +85,8 @@ BODIES = [
     ("/v1/sessions/{}/events", {"events": [EVENT] * 51}, "events"),
     ("/v1/sessions/{}/events", {"events": [{"type": "agent.message"}]}, "events.0"),
     ("/v1/sessions/{}/events", {"events": [{"type": "user.message", "content": []}]}, "events.0.content"),
-    ("/v1/sessions/{}/events", {"events": [{"type": "user.tool_result"}]}, "events.0"),
+    ("/v1/sessions/{}/events", {"events": [{"type": "user.tool_result"}]}, "events.0.tool_use_id"),
+    ("/v1/sessions/{}/events", {"events": [{"type": "user.define_outcome"}]}, "events.0"),
     (
         "/v1/sessions/{}/events",
         {"events": [{"type": "user.interrupt", "session_thread_id": "t"}]},

@@ -78,10 +78,10 @@ def test_unsupported_parts_are_refused_by_name(sdk: Anthropic) -> None:
         sdk.beta.sessions.create(agent=overrides, environment_id="env_default")
     assert "agent.skills: is not supported yet" in refused.value.message
     session = sdk.beta.sessions.create(agent="agent_default", environment_id="env_default")
-    confirmation: Any = {"type": "user.tool_confirmation", "tool_use_id": "t", "result": "allow"}
+    result: Any = {"type": "user.tool_result", "tool_use_id": "t"}
     with pytest.raises(anthropic.BadRequestError) as refused:
-        sdk.beta.sessions.events.send(session.id, events=[confirmation])
-    assert "user.tool_confirmation" in refused.value.message
+        sdk.beta.sessions.events.send(session.id, events=[result])
+    assert "user.tool_result" in refused.value.message
     assert "not supported yet" in refused.value.message
 
 

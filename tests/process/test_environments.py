@@ -70,7 +70,7 @@ class Office:
 
 @pytest.fixture
 def office(make_cluster: MakeCluster, tmp_path: Path) -> Office:
-    made = make_cluster(concurrency="8", work_ttl="3")
+    made = make_cluster(concurrency="8", work_ttl="6")
     made.start_api()
     made.start_worker("w1")
     made.start_beat()
@@ -104,7 +104,8 @@ def test_an_agent_works_in_the_environments_folder(office: Office) -> None:
     assert outside[1]
     assert not list((office.cluster.folder / "workspaces").rglob("*.txt"))  # Overnight's workers ran nothing
     until(lambda: office.works(task.session_id) == ["stopped"], "the worker leaves an idle session")
-    assert office.sdk.beta.environments.work.stats(office.environment_id).workers_polling == 1
+    stats = office.sdk.beta.environments.work.stats
+    until(lambda: stats(office.environment_id).workers_polling == 1, "it polls again")
 
 
 def test_a_person_allows_what_the_agent_asks_for(office: Office) -> None:

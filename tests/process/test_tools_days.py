@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import select, update
 
 from overnight.models import Session, Task, ToolCall
-from overnight.states import CallStatus
 from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster
-from tests.process.working_agents import MODULE, Team, call, script
+from tests.process.working_agents import MODULE, Team, call, script, text_of
 from tests.process.working_tools import SCHEMA, marks, next_total
 
 DAY = 86_400
@@ -46,7 +45,6 @@ def test_three_days(make_cluster: MakeCluster) -> None:
     task = team.begin(PROMPT + "[[sim hang step=8 times=1]]")
 
     sees(cluster, task, "waiting", "timer", steps=2, due_in=1.0)
-    assert cluster.task(task.id).progress == {"note": "day one", "fraction": 0.1}
     fast_forward(cluster, task, days=0.5)
     looked_at(cluster, task)
     sees(cluster, task, "waiting", "timer", steps=2, due_in=0.5)
@@ -58,14 +56,17 @@ def test_three_days(make_cluster: MakeCluster) -> None:
     looked_at(cluster, task)
     sees(cluster, task, "waiting", "approval", steps=4)
     assert total(cluster) == expected(1, 2, 3), "what needs no approval did not wait for it"
-    team.allow(asked(team, task))
+    (guarded,) = pending(cluster, task)
+    assert (guarded["type"], guarded["name"], guarded["because"]) == ("tool_confirmation", "guarded", "permission")
+    assert guarded["input"] == {"n": 3}
+    answer(cluster, task, tool_use_id=guarded["id"], result="allow")
 
     sees(cluster, task, "waiting", "tool_result", steps=5)
     fast_forward(cluster, task, days=3)
     looked_at(cluster, task)
-    question = team.open_call(task, CallStatus.AWAITED)
-    assert question is not None
-    team.answer(question, "Left.")
+    (question,) = pending(cluster, task)
+    assert (question["type"], question["question"]) == ("custom_tool_result", "Which way?")
+    answer(cluster, task, custom_tool_use_id=question["id"], content=[{"type": "text", "text": "Left."}])
 
     sees(cluster, task, "waiting", "timer", steps=6, due_in=1.0)
     fast_forward(cluster, task, days=1)
@@ -99,7 +100,7 @@ def assert_one_ledger(team: Team, task: Task) -> None:
     rows = team.cluster.ledger(task.session_id)
     assert [row.seq for row in rows] == list(range(1, 21))
     assert team.check_ledger(task) == team.ledger(task)[:-1]
-    results = [[block["content"] for block in row.content] for row in rows if row.role == "user"][1:]
+    results = [[text_of(block) for block in row.content] for row in rows if row.role == "user" and row.seq > 1]
     assert [len(found) for found in results] == [2, 1, 1, 2, 1, 1, 2, 1, 1]
     assert results[0][0] == "Noted."
     assert results[3][0] == "did 3"
@@ -127,12 +128,14 @@ def sees(
         left = datetime.fromisoformat(told["due_at"]) - datetime.now(UTC)
         assert abs(left - timedelta(days=due_in)) < timedelta(minutes=10)
     assert (told["finished_at"] is not None) == (status in {"succeeded", "failed"})
+    assert bool(told["pending"]) == (reason in {"approval", "tool_result"})
+    assert told["progress"] == {"note": "day one", "fraction": 0.1}
     return told
 
 
 def ask(cluster: Cluster, task: Task) -> dict[str, Any]:
-    answer = cluster.api("GET", f"/v1/tasks/{task.id}").raise_for_status()
-    return answer.json()  # type: ignore[no-any-return]
+    told = cluster.api("GET", f"/v1/tasks/{task.id}").raise_for_status()
+    return told.json()  # type: ignore[no-any-return]
 
 
 def fast_forward(cluster: Cluster, task: Task, days: float) -> None:
@@ -162,15 +165,22 @@ def deploy(cluster: Cluster) -> None:
 
 
 def raise_budget(cluster: Cluster, task: Task) -> None:
-    with cluster.database.write() as connection:
-        connection.exec_driver_sql(f"UPDATE tasks SET max_steps = {MORE} WHERE id = '{task.id}'")
-    cluster.api("POST", f"/v1/tasks/{task.id}/retry").raise_for_status()
+    refused = cluster.api("POST", f"/v1/tasks/{task.id}/retry", json={"max_steps": BUDGET})
+    assert refused.status_code == 400, "as many steps as it has taken would end it at once"
+    told = cluster.api("POST", f"/v1/tasks/{task.id}/retry", json={"max_steps": MORE}).raise_for_status().json()
+    assert (told["status"], told["max_steps"], told["error"]) == ("queued", MORE, None)
 
 
-def asked(team: Team, task: Task) -> ToolCall:
-    call = team.open_call(task, CallStatus.ASKED)
-    assert call is not None
-    return call
+def pending(cluster: Cluster, task: Task) -> list[dict[str, Any]]:
+    """What the task tells that somebody must answer."""
+    return ask(cluster, task)["pending"]  # type: ignore[no-any-return]
+
+
+def answer(cluster: Cluster, task: Task, **said: Any) -> None:
+    """As a person's client does it, twice, as the first response was lost."""
+    event = {"type": "user.tool_confirmation" if "result" in said else "user.custom_tool_result", **said}
+    for _ in range(2):
+        cluster.api("POST", f"/v1/sessions/{task.session_id}/events", json={"events": [event]}).raise_for_status()
 
 
 def requests(cluster: Cluster) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from overnight.states import CallStatus, StopRequest
 from overnight.store import submissions
 from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster
-from tests.process.working_agents import MODULE, Team, call, script
+from tests.process.working_agents import MODULE, Team, call, script, text_of
 from tests.process.working_tools import marks
 
 PROMPTLY = 5.0  # seconds; usually a tenth of that
@@ -118,21 +119,21 @@ def test_a_tool_that_no_worker_has(cluster: Cluster) -> None:
 def test_what_can_go_wrong_in_a_call(cluster: Cluster) -> None:
     team = Team(cluster, max_steps=4)
     runaway = team.begin('runaway [[sim tool=note input="{\\"n\\": {step}}" runaway]]')
-    expected = {
-        team.begin("unknown [[sim tool=gone hallucinate]]"): ("no tool called gone",),
-        team.begin("broken " + script([call("broken")])): ("ValueError: the printer is on fire",),
-        team.begin("slow " + script([call("slow")])): ("slow was stopped after its time limit of 0.5 seconds",),
-        team.begin("wrong " + script([call("note", n="one")])): ("invalid input for note",),
-    }
+    expected = [
+        (team.begin("unknown [[sim tool=gone hallucinate]]"), "no tool called gone"),
+        (team.begin("broken " + script([call("broken")])), "ValueError: the printer is on fire"),
+        (team.begin("slow " + script([call("slow")])), "slow was stopped after its time limit of 0.5 seconds"),
+        (team.begin("wrong " + script([call("note", n="one")])), "invalid input for note"),
+    ]
     met = team.begin("side by side " + script([call("meet"), call("meet")]))
     assert cluster.wait_for(met).status == "succeeded", "two calls of one step run at once"
     assert_results(team, met, ("met", "met"))
-    for task, results in expected.items():
+    for task, told in expected:
         assert cluster.wait_for(task).status == "succeeded"
-        (result,) = assert_results(team, task, results)
+        (result,) = assert_results(team, task, (told,))
         assert result["is_error"]
-        assert "Traceback" not in result["content"]
-        assert str(cluster.folder) not in result["content"]
+        assert "Traceback" not in text_of(result)
+        assert str(cluster.folder) not in text_of(result)
     ended = cluster.wait_for(runaway)
     assert (ended.status, ended.steps) == ("failed", 4)
     assert ended.error is not None
@@ -178,7 +179,7 @@ def pass_deadline(cluster: Cluster, task: Task) -> None:
         connection.exec_driver_sql(f"UPDATE tasks SET deadline = created_at WHERE id = '{task.id}'")
 
 
-def assert_results(team: Team, task: Task, parts: tuple[str, ...]) -> list[dict[str, str]]:
+def assert_results(team: Team, task: Task, parts: tuple[str, ...]) -> list[dict[str, Any]]:
     """The ledger is valid, and the calls of its last step with calls have these results; gives them."""
     team.check_ledger(task)
     blocks = [
@@ -187,5 +188,5 @@ def assert_results(team: Team, task: Task, parts: tuple[str, ...]) -> list[dict[
     results = next(found for found in reversed(blocks) if found)
     assert len(results) == len(parts)
     for result, part in zip(results, parts, strict=True):
-        assert part in result["content"], result
+        assert part in text_of(result), result
     return results

@@ -15,33 +15,22 @@ from worker.context import Entry
 from worker.history_rules import check
 
 MODULE = "tests.process.working_tools"
-OURS = (
-    "wait",
-    "ask_human",
-    "report_progress",
-    "account",
-    "note",
-    "hold",
-    "hold_once",
-    "deaf",
-    "meet",
-    "broken",
-    "slow",
-)
+OWN = ("wait", "ask_human", "report_progress")
+OURS = ("account", "note", "hold", "hold_once", "deaf", "meet", "broken", "slow")
 TOOLS = [
-    *({"type": "python", "name": name} for name in OURS),
+    *({"type": "python", "name": name} for name in OWN + OURS),
     {"type": "python", "name": "guarded", "permission_policy": {"type": "always_ask"}},
 ]
-NAMES = [tool["name"] for tool in TOOLS]
 
 
 class Team:
     """One agent in a cluster; each session of it begins with a prompt."""
 
-    def __init__(self, cluster: Cluster, max_steps: int = 50) -> None:
+    def __init__(self, cluster: Cluster, max_steps: int = 50, tools: list[dict[str, Any]] = TOOLS) -> None:
         self.cluster = cluster
+        self.names = [tool["name"] for tool in tools]
         limits = {"max_steps": max_steps, "max_tokens": 1_000, "max_retry_age": 600.0}
-        agent = Definition("worker", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=TOOLS)
+        agent = Definition("worker", "claude-sonnet-5-5", **limits, history={"type": "compact"}, tools=tools)
         with cluster.database.write() as connection:
             self.agent = agents.create(connection, DEFAULT_WORKSPACE, agent).version
 
@@ -63,32 +52,25 @@ class Team:
     def open_call(self, task: Task, status: CallStatus) -> ToolCall | None:
         return next((call for call in self.calls(task) if call.status == status), None)
 
-    def allow(self, call: ToolCall) -> None:
+    def allow(self, call: ToolCall | None) -> None:
+        assert call is not None
         with self.cluster.database.write() as connection:
             said = answers.confirm(
                 connection, DEFAULT_WORKSPACE, call.session_id, call.id, allow=True, deny_message=None
             )
-        self._wake(said.wake, call)
-
-    def answer(self, call: ToolCall, text: str) -> None:
-        with self.cluster.database.write() as connection:
-            said = answers.provide(connection, DEFAULT_WORKSPACE, call.session_id, call.id, text, is_error=False)
-        self._wake(said.wake, call)
+        if said.wake:
+            self.cluster.after_commit.wake(call.session_id, call.task_id)
 
     def ledger(self, task: Task) -> list[dict[str, Any]]:
         return [{"role": row.role, "content": row.content} for row in self.cluster.ledger(task.session_id)]
 
     def check_ledger(self, task: Task) -> list[dict[str, Any]]:
-        """Gives what Claude would be sent to go on from it, all valid; a last answer needs a prompt to be sent."""
+        """What Claude would be sent to go on from it is valid; gives that, without a last answer."""
         entries = [Entry(row.seq, row.role, row.content) for row in self.cluster.ledger(task.session_id)]
         kept = entries if entries[-1].role == "user" else entries[:-1]
         sent = context.messages(kept, [], 0)
-        check(sent, NAMES)
+        check(sent, self.names)
         return sent
-
-    def _wake(self, needed: bool, call: ToolCall) -> None:
-        if needed:
-            self.cluster.after_commit.wake(call.session_id, call.task_id)
 
 
 def script(*replies: list[dict[str, Any]]) -> str:
@@ -96,5 +78,9 @@ def script(*replies: list[dict[str, Any]]) -> str:
     return f"[[sim script={json.dumps(json.dumps(replies))}]]"
 
 
-def call(name: str, **given: Any) -> dict[str, Any]:
+def call(name: str, /, **given: Any) -> dict[str, Any]:
     return {"type": "tool_use", "name": name, "input": given}
+
+
+def text_of(result: dict[str, Any]) -> str:
+    return "".join(block["text"] for block in result["content"])

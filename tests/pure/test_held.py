@@ -26,6 +26,7 @@ def lease(session_id: str = "sesn_1") -> Lease:
         environment_id="env_default",
         model="m",
         system=None,
+        budget_nanousd=None,
         max_tokens=1,
         user_id=None,
         created_at=NOW,

@@ -64,7 +64,7 @@ def cancel(database: Database, task_id: str) -> tuple[Task, bool]:
 
 def retry(database: Database, task_id: str) -> tuple[Task, bool]:
     with database.write() as connection:
-        return submissions.retry(connection, DEFAULT_WORKSPACE, task_id)
+        return submissions.retry(connection, DEFAULT_WORKSPACE, task_id, most_steps=200)
 
 
 def interrupt(database: Database, session_id: str) -> str | None:

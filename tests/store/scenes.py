@@ -167,13 +167,22 @@ def change(database: Database, session_id: str, **seconds_from_now: float | None
         connection.execute(update(Session).where(col(Session.id) == session_id).values(**moved))
 
 
-def meanwhile(database: Database, first: Callable[[Connection], T], second: Callable[[Connection], U]) -> tuple[T, U]:
-    """Runs `second` in a transaction that waits for `first`'s, which commits only then; gives what both gave."""
+def meanwhile(
+    database: Database,
+    first: Callable[[Connection], T],
+    second: Callable[[Connection], U],
+    then: Callable[[Connection], object] = lambda _: None,
+) -> tuple[T, U]:
+    """Runs `second` in a transaction that waits for `first`'s, which goes on with `then` and commits only then.
+
+    Gives what both gave.
+    """
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
             one = first(connection)
             two = pool.submit(_write, database, second)
             _wait_for_a_waiting(database, two)
+            then(connection)
         return one, two.result(timeout=30)
 
 

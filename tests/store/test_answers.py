@@ -7,9 +7,10 @@ import pytest
 from overnight.errors import InvalidRequest, NotFound, SessionClosed
 from overnight.models import DEFAULT_WORKSPACE
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import answers, pending, sessions
+from overnight.store import answers, pending, sessions, tool_turns
 from overnight.store.database import Database
 from overnight.tools.kinds import Kind
+from tests import asking
 from tests.asking import APPROVED, ASK_HUMAN, CUSTOM, PLAIN, QUESTION, Wish
 from tests.store.answering import (
     allow,
@@ -200,6 +201,19 @@ def test_a_session_that_is_archived_while_it_waits_takes_no_answer(database: Dat
     with pytest.raises(SessionClosed), database.write() as connection:
         allow(connection, call)
     assert found(database, call).status == CallStatus.DONE
+
+
+def test_a_running_task_tells_what_may_be_answered_already(database: Database) -> None:
+    turn, [approved, plain] = asked(database, APPROVED, PLAIN)
+    assert task(database, turn.task.id).status == TaskStatus.RUNNING
+    with database.read() as connection:
+        assert pending.calls(connection, [task(database, turn.task.id)]) == {turn.task.id: [approved]}
+    with database.write() as connection:
+        asking.run(connection, turn, plain)
+        allow(connection, approved)
+        settled = tool_turns.settle(connection, turn, ())
+    assert settled is not None
+    assert settled[1] == []  # there is something to run
 
 
 def test_what_is_pending(database: Database) -> None:

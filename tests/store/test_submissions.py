@@ -1,5 +1,6 @@
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -113,7 +114,7 @@ def test_a_submission_says_everything_about_its_task(database: Database) -> None
     said = events(database, session_id)
     assert [(event.seq, event.id, event.type) for event in said] == [
         (1, noted.id, "user.interrupt"),
-        (2, accepted.event.id, "user.message"),
+        (2, accepted.events[0].id, "user.message"),
     ]
     assert said[1].payload == {"content": says("Hello")}
 
@@ -179,7 +180,7 @@ def test_no_verb_reaches_another_workspace(database: Database) -> None:
         (sessions.delete, session_id),
         (submissions.interrupt, session_id),
         (submissions.cancel, task_id),
-        (submissions.retry, task_id),
+        (partial(submissions.retry, most_steps=200), task_id),
         (tasks.get, task_id),
     ]
     for verb, name in verbs:

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("work", schema=None) as batch_op:
+        batch_op.create_index("work_ever", ["session_id"], unique=False)
         batch_op.create_index("work_listing", ["environment_id", "created_at", "id"], unique=False)
         batch_op.create_index(
             "work_live",
@@ -109,6 +110,7 @@ def downgrade() -> None:
         batch_op.drop_index("work_of_session")
         batch_op.drop_index("work_live")
         batch_op.drop_index("work_listing")
+        batch_op.drop_index("work_ever")
 
     op.drop_table("work")
     with op.batch_alter_table("environments", schema=None) as batch_op:

@@ -76,6 +76,18 @@ def test_a_message_waits_unprocessed_while_another_turn_runs(scenes: Scenes) -> 
     assert ['"Second."' in said[0], '"Third."' in said[1], len(said)] == [True, True, 2]
 
 
+def test_a_system_message(scenes: Scenes) -> None:
+    session = scenes.begin()
+    system: Any = {"type": "system.message", "content": [text("Be brief.")]}
+    sent = raw(scenes.beta.sessions.events.with_raw_response.send(session.id, events=[says("Hello."), system]))["data"]
+    conform(sent)
+    assert types(sent) == ["user.message", "system.message"]
+    record = scenes.idle(session.id, "end_turn")
+    conform(record)
+    assert [event["id"] for event in record[:2]] == [event["id"] for event in sent]
+    assert of_type(record, "system.message")[0]["processed_at"] is not None
+
+
 def test_an_interrupt_alone(scenes: Scenes) -> None:
     session = scenes.begin(says("[[sim hang]] First."))
     until(lambda: of_type(scenes.record(session.id), "span.model_request_start"), "the request")

@@ -190,7 +190,9 @@ def test_a_failure_leaves_nothing_in_the_ledger(database: Database) -> None:
     failed = task(database, turn.task.id)
     assert (failed.status, failed.error, failed.stop_reason) == ("failed", refusal, "refusal")
     assert failed.input_tokens == 10
-    assert events(database, turn.task.session_id)[-1].payload == {"stop_reason": {"type": "refusal"}}
+    details = {"type": "refusal", "category": "cyber", "explanation": "No."}
+    told = events(database, turn.task.session_id)[-1].payload
+    assert told == {"stop_reason": {"type": "refusal"}, "stop_details": details}
 
 
 def test_a_stop_says_who_asked_for_it(database: Database) -> None:

@@ -177,17 +177,18 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
 
 
 def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tuple[Draft, bool]:
-    """Stops what the session is doing: its running task, or the one that waits for a retry. The queue goes on.
+    """Stops what the session is doing: the task that runs, waits in the middle, or is next. The queue goes on.
 
     Gives the recorded event and whether to send a wake-up. Raises `NotFound` and `SessionClosed`.
     """
     attention = call_attention(connection, workspace_id, session_id, count=1)
     head = tasks.at_work(connection, session_id)
-    stopped = head is not None and tasks.request_stop(connection, head.id, StopRequest.INTERRUPT)
-    draft = Draft(event_types.USER_INTERRUPT, task_id=head.id if head and stopped else None)
+    if head is not None and head.wait_reason == WaitReason.SCHEDULED:
+        head = None
+    draft = Draft(event_types.USER_INTERRUPT, task_id=head.id if head else None)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, [draft])
-    if head is not None and not stopped and head.wait_reason not in {None, WaitReason.SCHEDULED}:
-        _end_waiting(connection, head)
+    if head is not None and not tasks.request_stop(connection, head.id, StopRequest.INTERRUPT):
+        _end_at_rest(connection, head)
     return draft, attention.wake
 
 
@@ -240,11 +241,11 @@ def what_was_said(new: NewTask) -> list[Draft]:
     return [Draft(event_types.USER_MESSAGE, {"content": new.content}, new.id), *note]
 
 
-def _end_waiting(connection: Connection, head: Task) -> None:
+def _end_at_rest(connection: Connection, head: Task) -> None:
     abandon.open_calls(connection, head, "the user interrupted")
     attention = call_attention(connection, head.workspace_id, head.session_id, count=1)
-    waiting = [TaskStatus.WAITING]
-    tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=waiting, stop_reason="interrupted")
+    at_rest = [TaskStatus.QUEUED, TaskStatus.WAITING]
+    tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=at_rest, stop_reason="interrupted")
     draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "interrupted"}, head.id)
     events.append(connection, head.workspace_id, head.session_id, attention.event_seq, attention.now, [draft])
 

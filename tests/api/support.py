@@ -184,6 +184,13 @@ class Worker:
             assert head is not None
             return Turn(lease, head, None, Limits(0, 0, 0))
 
+    def rest(self, session_id: str) -> None:
+        """A worker that is woken and finds nothing to do."""
+        with self._database.write() as connection:
+            lease = leases.acquire(connection, session_id, "worker#1", 60)
+            assert lease is not None
+            assert pauses.rest(connection, lease, Limits(0, 0, 0)) is None
+
     def park(self, session_id: str, reason: WaitReason = WaitReason.RETRY, delay: float = 600.0) -> None:
         turn = self.begin(session_id)
         with self._database.write() as connection:

@@ -58,6 +58,28 @@ def test_an_interrupt_stops_the_running_task(client: TestClient, session_id: str
     assert recorded["processed_at"] is not None
 
 
+def test_an_interrupt_stops_the_turn_that_is_about_to_begin(
+    client: TestClient, session_id: str, worker: Worker
+) -> None:
+    first, second = send(client, session_id, MESSAGE, MESSAGE)
+    [interrupt] = send(client, session_id, INTERRUPT)
+    assert interrupt["task_id"] == first["task_id"]
+    stopped = client.get(f"/v1/tasks/{first['task_id']}").json()
+    assert (stopped["status"], stopped["stop_reason"]) == ("cancelled", "interrupted")
+    worker.answer(session_id, "Hi.")
+    assert client.get(f"/v1/tasks/{second['task_id']}").json()["status"] == "succeeded"
+
+
+def test_after_the_only_turn_is_stopped_the_session_says_that_it_is_idle(
+    client: TestClient, session_id: str, worker: Worker
+) -> None:
+    send(client, session_id, MESSAGE, INTERRUPT)
+    assert client.get(f"/v1/sessions/{session_id}").json()["status"] == "idle"
+    worker.rest(session_id)
+    [idle] = listed(client, session_id, **{"types[]": "session.status_idle"})["data"]
+    assert idle["stop_reason"] == {"type": "end_turn"}
+
+
 def test_an_interrupt_of_an_idle_session_is_only_recorded(client: TestClient, session_id: str) -> None:
     [interrupt] = send(client, session_id, INTERRUPT)
     assert interrupt["task_id"] is None

@@ -200,7 +200,7 @@ def test_answers_to_the_wrong_calls_are_refused_by_name(client: TestClient, work
         (result("x", content=[{"type": "video"}]), "events.0.content.0: must be an object whose 'type' is 'text' or"),
         (result("x", tool_use_id="y"), "events.0.tool_use_id: is not a known field"),
         (result("x", content=[{"type": "text", "text": "a\x00b"}]), "events.0.content.0.text: must not contain NUL"),
-        ({"type": "user.tool_result", "tool_use_id": "x"}, "events.0: events of type 'user.tool_result' are not"),
+        ({"type": "user.tool_result", "tool_use_id": "x", "content": "text"}, "events.0.content: must be a list"),
     ],
 )
 def test_malformed_answers_are_refused_by_field(client: TestClient, event: dict[str, Any], told: str) -> None:

@@ -63,6 +63,11 @@ class Toolbox:
         entry = self._entries.get(name)
         return entry is not None and entry.permission is Permission.ALWAYS_ASK
 
+    @property
+    def has_shell(self) -> bool:
+        """Whether there may be something to close."""
+        return self._shell is not None
+
     async def close(self) -> None:
         """At the end of the slice, on the process's loop: ends the shell and all that it started."""
         if self._shell is not None:

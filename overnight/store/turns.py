@@ -133,8 +133,8 @@ def _finish(
 
 
 def is_plain(task: Task) -> bool:
-    """It may begin unseen: nothing of it is done, and no limit can have been reached."""
-    return task.steps == 0 and task.deadline is None
+    """It may begin unseen: nothing of it is done, nobody wants it stopped, and no limit can have been reached."""
+    return task.steps == 0 and task.stop_request is None and task.deadline is None
 
 
 def _taken_up(connection: Connection, turn: Turn) -> Turn:

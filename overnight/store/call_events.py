@@ -43,12 +43,12 @@ def use(call: ToolCall) -> Draft:
     return Draft(event_types.AGENT_TOOL_USE, said, call.task_id, call.id)
 
 
-def result(call: ToolCall, outcome: Outcome) -> list[Draft]:
-    """What came of it; the client's own results are events already, as the client sent them."""
+def result(call: ToolCall, outcome: Outcome) -> Draft:
+    """What came of it."""
     blocks = [{"type": "text", "text": outcome.content}] if isinstance(outcome.content, str) else outcome.content
     said = {"content": blocks, "is_error": outcome.is_error}
     if call.kind == Kind.MCP:
-        return [Draft(event_types.AGENT_MCP_TOOL_RESULT, {"mcp_tool_use_id": call.id, **said}, call.task_id)]
+        return Draft(event_types.AGENT_MCP_TOOL_RESULT, {"mcp_tool_use_id": call.id, **said}, call.task_id)
     # The SDK's workers run what has no `user.tool_result`: so it is also told of those that nobody is to run any more.
     told = event_types.USER_TOOL_RESULT if is_for_environment(call) else event_types.AGENT_TOOL_RESULT
-    return [Draft(told, {"tool_use_id": call.id, **said}, call.task_id)]
+    return Draft(told, {"tool_use_id": call.id, **said}, call.task_id)

@@ -19,7 +19,7 @@ from overnight.store import abandon, call_events, calls, leases, ledger, tasks, 
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, move, record, start
+from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, keep, move, record, start
 
 #: Places for what a turn's end tells last: usage and idleness, or the next request's start.
 LAST_WORDS = 2
@@ -51,9 +51,7 @@ def go_on(connection: Connection, turn: Turn, reply: Reply, asked: Sequence[Tool
         tool_calls.insert(connection, stamp.now, placed)
     fresh = {"attempts": 0, "retry_since": None, "error": None, "open_calls": len(asked)}
     end = {"steps": task.steps + 1, "ledger_end": stamp.ledger_seq}
-    kept = tasks.keep(connection, task, **fresh, **end, **calls.totals(task, call))
-    if kept is None:
-        raise LeaseLost(task.session_id)
+    kept = keep(connection, task, **fresh, **end, **calls.totals(task, call))
     record(connection, turn.lease, stamp, drafts)
     return replace(turn, lease=replace(turn.lease, ledger_seq=stamp.ledger_seq, now=stamp.now), task=kept, span=None)
 

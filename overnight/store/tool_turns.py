@@ -74,6 +74,8 @@ def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tupl
     """
     lease, task = turn.lease, turn.task
     stamp = leases.guard(connection, lease, events=0)
+    if stamp.ledger_seq != lease.ledger_seq:
+        raise LeaseLost(lease.session_id)  # an earlier try, whose answer the network lost, has written the results
     calls = tool_calls.of_step(connection, lease.session_id, _step(task))
     left = [call for call in calls if call.status != CallStatus.DONE]
     if not left:

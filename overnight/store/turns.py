@@ -89,9 +89,9 @@ def fail(
     return _finish(connection, turn, stamp, drafts, turn_events.failed(error, task), chain)
 
 
-def give_up(connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any]) -> Following:
+def give_up(connection: Connection, turn: Turn, error: dict[str, Any]) -> Following:
     """The task fails before its next step begins."""
-    return fail(connection, _taken_up(connection, Turn(lease, task, None, limits)), error, None)
+    return fail(connection, _taken_up(connection, turn), error, None)
 
 
 def stop(

@@ -50,7 +50,7 @@ class Toolbox:
         return [entry.name for entry in self._entries.values() if entry.definition is None]
 
     def find(self, name: str) -> Tool | None:
-        """What `worker.tools.running.perform` takes; None where somebody else answers, or nobody."""
+        """What `worker.tools.running.begin` takes; None where somebody else answers, or nobody."""
         entry = self._entries.get(name)
         return entry.tool if entry else None
 

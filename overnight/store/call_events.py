@@ -11,9 +11,14 @@ from overnight.tools.kinds import Kind
 from overnight.tools.own import ASK_HUMAN
 
 
+def is_question(call: ToolCall) -> bool:
+    """To a person, by `ask_human`."""
+    return call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"]
+
+
 def is_for_client(call: ToolCall) -> bool:
     """Answered by `user.custom_tool_result`: the client's own tools, and questions to a person."""
-    return call.kind == Kind.CUSTOM or (call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"])
+    return call.kind == Kind.CUSTOM or is_question(call)
 
 
 def is_for_environment(call: ToolCall) -> bool:

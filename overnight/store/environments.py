@@ -12,7 +12,7 @@ from overnight.errors import EnvironmentArchived, InvalidRequest, NotFound
 from overnight.ids import ENVIRONMENT, new_id
 from overnight.models import DEFAULT_ENVIRONMENT, Session
 from overnight.states import Life
-from overnight.store.clock import now
+from overnight.store.clock import now, read_clock
 from overnight.store.listing import Cursor, paged
 from overnight.store.rows import every, first
 
@@ -28,7 +28,7 @@ class NewEnvironment:
 
 
 def create(connection: Connection, workspace_id: str, new: NewEnvironment) -> Environment:
-    environment_id, at = new_id(ENVIRONMENT), connection.execute(select(now())).scalar_one()
+    environment_id, at = new_id(ENVIRONMENT), read_clock(connection)
     said = {"name": new.name, "description": new.description, "labels": new.labels}
     row = {"id": environment_id, "workspace_id": workspace_id, "created_at": at, "updated_at": at}
     connection.execute(insert(Environment).values(**row, **said))

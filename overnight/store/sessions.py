@@ -15,15 +15,13 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
 from overnight.store import abandon, events, work
 from overnight.store.bulk import insert_rows
-from overnight.store.clock import now
+from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
 from overnight.store.leases import FREE
 from overnight.store.places import reserve
-from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, what_was_said
 
-NOW = Prepared(select(now().label("now")))
 IN_A_STEP = select(Task).where(
     col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)), col(Task.open_calls) > 0
 )
@@ -60,7 +58,7 @@ def create(
 
     Raises `IntegrityError` when an open session has this `context_key` already.
     """
-    at = NOW.every(connection, {})[0].now
+    at = read_clock(connection)
     told = [what_was_said(task) for task in first_tasks]
     wait = WAKE_GRACE if first_tasks else idle_check
     session = Session(

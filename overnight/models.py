@@ -233,7 +233,7 @@ class ToolCall(SQLModel, table=True):
     place: int  # among the calls of that message
     tool_use_id: str  # Claude's
     name: str
-    kind: str  # who answers: see `overnight.tool_kinds`
+    kind: str  # who answers: see `overnight.tools.kinds`
     input: dict[str, Any] = json_text()
     status: str = CallStatus.REQUESTED.value
     asked_because: str | None = None

@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from overnight.errors import LeaseLost
 from overnight.models import ToolCall
 from overnight.store import tool_calls, tool_turns, turns
 from overnight.store.tool_calls import Move, Outcome
@@ -15,7 +14,7 @@ from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
 from worker.context import Entry
 from worker.equipment import Equipment
-from worker.held import STOPS, Halt, Held
+from worker.held import Held
 from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
@@ -102,9 +101,7 @@ class Calls:
             log.warning("progress_not_shown", session=turn.lease.session_id, error=type(error).__name__)
 
     def _halted(self, turn: Turn) -> Next | None:
-        if self.held.reason is Halt.LOST:
-            raise LeaseLost(turn.lease.session_id)
-        request = STOPS.get(self.held.reason) if self.held.reason else None
+        request = self.held.stop_request
         if request is None:
             return None
         return ended(turn, self._persist(turns.stop, turn, request, None))

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from overnight.states import StopRequest
 from overnight.store import pauses, turns
 from overnight.store.turn import Following, Pause, Reply, Turn
 from worker import context
@@ -15,7 +14,7 @@ from worker.context import Entry
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
-from worker.held import HALTS, STOPS, Halt, Held
+from worker.held import Halt, Held
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
@@ -42,8 +41,6 @@ class Step:
         Raises `LeaseLost`.
         """
         lease, task = self.turn.lease, self.turn.task
-        if task.stop_request is not None:  # asked of an owner who died before he could
-            self.held.halt(HALTS[StopRequest(task.stop_request)])
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
         heard = ask(self.process, self.held, self._request(), words=words)
         if heard.message is not None:
@@ -89,7 +86,7 @@ class Step:
         return [Entry(end - len(added) + place, *message) for place, message in enumerate(added, 1)]
 
     def _stop(self, heard: Heard) -> Next | None:
-        request = STOPS.get(self.held.reason) if self.held.reason else None
+        request = self.held.stop_request
         if request is None:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)

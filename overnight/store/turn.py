@@ -25,7 +25,6 @@ ENDING = GUARDED.values(
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
 ).returning(*(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd))
 GUARD_END = Prepared(ENDING)
-NOTHING_USED = calls.added(None)
 GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
 
 
@@ -110,6 +109,14 @@ def start(connection: Connection, task: Task, stamp: Stamp) -> Task:
 def move(connection: Connection, task: Task, target: TaskStatus, legal: list[TaskStatus], **changes: Any) -> None:
     if not tasks.move(connection, task.id, target, sources=legal, **changes):
         raise LeaseLost(task.session_id)
+
+
+def keep(connection: Connection, task: Task, **changes: Any) -> Task:
+    """The task as it is with `changes`; it stays in its state. Raises `LeaseLost` when it has left that meanwhile."""
+    kept = tasks.keep(connection, task, **changes)
+    if kept is None:
+        raise LeaseLost(task.session_id)
+    return kept
 
 
 def record(connection: Connection, lease: Lease, stamp: Stamp, drafts: Sequence[Draft]) -> None:

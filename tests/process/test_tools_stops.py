@@ -105,6 +105,7 @@ def test_a_tool_that_no_worker_has(cluster: Cluster) -> None:
     (cluster.folder / "go").touch()
     cluster.env["OVERNIGHT_TOOLS"] = tools
     cluster.start_worker("w1")
+    cluster.terminate("w2")  # who might take them up first, again and again
     for task in (held, fresh):
         ended = cluster.wait_for(task)
         assert (ended.status, ended.error) == ("succeeded", None)

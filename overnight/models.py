@@ -193,6 +193,7 @@ class Task(Usage, table=True):
     stop_request: str | None = None
     content: list[dict[str, Any]] = json_text()
     note: list[dict[str, Any]] | None = json_text()  # the system message that goes with it
+    result_note: list[dict[str, Any]] | None = json_text()  # and the one that goes with the results that are awaited
     labels: dict[str, str] = json_text()
     user_id: str | None = None
     output: str | None = json_text()

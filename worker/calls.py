@@ -12,7 +12,7 @@ from overnight.store import tool_calls, tool_turns, turns
 from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
-from worker.context import Entry
+from worker.context import Entry, entries
 from worker.equipment import Equipment
 from worker.held import Held
 from worker.next import Next, ended
@@ -50,10 +50,10 @@ class Calls:
             settled = self._persist(tool_turns.settle, turn, found.missing)
             if settled is None:
                 return Next(turn.lease, None)
-            turn, results = settled
-            if results:
-                told = Entry(turn.lease.ledger_seq, "user", results)
-                return Next(turn.lease, turn.task, None if history is None else [*history, told])
+            turn, said = settled
+            if said:
+                told = entries(turn.lease.ledger_seq, said)
+                return Next(turn.lease, turn.task, None if history is None else [*history, *told])
         return self._halted(turn)
 
     def _read(self, turn: Turn) -> list[ToolCall]:

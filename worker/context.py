@@ -24,6 +24,11 @@ class Entry:
         return any(block["type"] == "tool_result" for block in self.content)
 
 
+def entries(end: int, said: Sequence[tuple[str, list[Block]]]) -> list[Entry]:
+    """What has just entered the ledger, whose last number is now `end`."""
+    return [Entry(end - len(said) + place, role, content) for place, (role, content) in enumerate(said, 1)]
+
+
 def messages(
     history: Sequence[Entry],
     prompt: list[Block],

@@ -10,7 +10,7 @@ from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
 from worker.claude import Request
-from worker.context import Entry
+from worker.context import Entry, entries
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
@@ -78,12 +78,8 @@ class Step:
         else:
             following = self._persist(turns.succeed, reply, chain=self.may_chain())
             lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
-        return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
-
-    def _said(self, end: int, content: list[dict[str, Any]]) -> list[Entry]:
-        """What the step has added to the ledger."""
-        added = [*self.turn.spoken, ("assistant", content)]
-        return [Entry(end - len(added) + place, *message) for place, message in enumerate(added, 1)]
+        added = entries(lease.ledger_seq, [*self.turn.spoken, ("assistant", content)])
+        return Next(lease, following, [*self.history, *added])
 
     def _stop(self, heard: Heard) -> Next | None:
         request = self.held.stop_request

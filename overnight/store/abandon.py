@@ -25,7 +25,7 @@ def open_calls(connection: Connection, task: Task, why: str) -> Task:
     if any(call.kind == Kind.ENVIRONMENT for call, _ in ended):
         work.wind_up(connection, task.session_id)
     drafts = [call_events.result(call, outcome) for call, outcome in ended]
-    place = reserve(connection, task.session_id, events=len(drafts), messages=1)
+    place = reserve(connection, task.session_id, events=len(drafts))
     events.append(connection, task.workspace_id, task.session_id, place.event_seq, place.now, drafts)
     answered = tool_calls.of_step(connection, task.session_id, task.ledger_end)
-    return deliver(connection, task, answered, place)
+    return deliver(connection, task, answered)[0]

@@ -13,10 +13,8 @@ from overnight.states import CallStatus, TaskStatus, WaitReason
 from overnight.store import call_events, leases, pauses, tool_calls, turn_events, work
 from overnight.store.delivery import deliver
 from overnight.store.events import Draft
-from overnight.store.places import reserve
 from overnight.store.tool_calls import Move, Outcome
-from overnight.store.turn import Turn, keep, record, start
-from overnight.tool_results import Block
+from overnight.store.turn import Said, Turn, keep, record, start
 from overnight.tools.own import Progress
 
 RUNNABLE = frozenset({CallStatus.REQUESTED, CallStatus.ALLOWED, CallStatus.RUNNING})
@@ -66,9 +64,9 @@ def report(connection: Connection, turn: Turn, note: str, fraction: float | None
     record(connection, turn.lease, stamp, [_show(connection, turn.task, Progress(note, fraction))])
 
 
-def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tuple[Turn, list[Block]] | None:
-    """What follows when nothing runs any more: None having let go, to wait for somebody; else the turn, and the results
-    that have entered the ledger. Without these, somebody has answered meanwhile: look again.
+def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tuple[Turn, list[Said]] | None:
+    """What follows when nothing runs any more: None having let go, to wait for somebody; else the turn, and what
+    has entered the ledger. Without these, somebody has answered meanwhile: look again.
 
     `missing` are the ids of calls that this worker cannot run.
     """
@@ -79,10 +77,9 @@ def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tupl
     calls = tool_calls.of_step(connection, lease.session_id, _step(task))
     left = [call for call in calls if call.status != CallStatus.DONE]
     if not left:
-        place = reserve(connection, lease.session_id, messages=1)
-        task = deliver(connection, task, calls, place)
+        task, place, said = deliver(connection, task, calls)
         lease = replace(lease, ledger_seq=place.ledger_seq, now=place.now)
-        return replace(turn, lease=lease, task=task), tool_calls.results(calls)
+        return replace(turn, lease=lease, task=task), said
     if any(_can_run(call, stamp.now) and call.id not in missing for call in left):
         return replace(turn, lease=replace(lease, now=stamp.now)), []
     _wait(connection, turn, left)

@@ -19,6 +19,9 @@ from overnight.store.events import Draft
 from overnight.store.leases import GUARDED, Lease, Stamp
 from overnight.store.prepared import Prepared
 
+#: What somebody says in the ledger: role and content.
+Said = tuple[str, list[dict[str, Any]]]
+
 #: The guard of a turn's end: it also moves the ledger on and adds up what was used.
 ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
@@ -43,11 +46,11 @@ class Turn:
         return self.task.ledger_end is not None and self.task.ledger_end == self.lease.ledger_seq
 
     @property
-    def spoken(self) -> list[tuple[str, list[dict[str, Any]]]]:
+    def spoken(self) -> list[Said]:
         """What enters the ledger before the reply, as (role, content): the prompt and its note, once."""
         if self.is_under_way:
             return []
-        prompt = ("user", self.task.content)
+        prompt: Said = ("user", self.task.content)
         return [prompt, ("system", self.task.note)] if self.task.note else [prompt]
 
 

@@ -162,7 +162,7 @@ class Worker:
         turn = self._resume(session_id)
         with self._database.write() as connection:
             settled = tool_turns.settle(connection, turn, ())
-        return settled[1] if settled else []
+        return settled[1][0][1] if settled and settled[1] else []
 
     def report(self, session_id: str, note: str, fraction: float | None) -> None:
         turn = self._resume(session_id)

@@ -16,7 +16,6 @@ HELLO = {"type": "user.message", "content": [{"type": "text", "text": "Hello."}]
 OUTCOME = {"type": "user.define_outcome", "description": "D", "rubric": {"type": "text", "content": "C"}}
 INTERRUPT = {"type": "user.interrupt", "session_thread_id": "sthr_1"}
 SYSTEM = {"type": "system.message", "content": [{"type": "text", "text": "Be brief."}]}
-RESULT = {"type": "user.custom_tool_result", "custom_tool_use_id": "sevt_1"}
 OVERRIDES = {"type": "agent_with_overrides", "id": "agent_default", "skills": []}
 
 #: Where, and what docs/managed-agents.md names → address, what is sent, and what the message must name.
@@ -58,7 +57,7 @@ REFUSED: dict[tuple[str, str], list[tuple[str, dict[str, Any], str]]] = {
         ("/v1/sessions", {**SESSION, "initial_events": [OUTCOME]}, "user.define_outcome"),
     ],
     ("events", "system.message"): [
-        ("/v1/sessions/SESSION/events", {"events": [RESULT, SYSTEM]}, "system.message"),
+        ("/v1/sessions/SESSION/events", {"events": [{"type": "user.interrupt"}, SYSTEM]}, "system.message"),
         ("/v1/sessions", {**SESSION, "initial_events": [HELLO, SYSTEM]}, "initial_events.1.type"),
     ],
     ("events", "session_thread_id"): [("/v1/sessions/SESSION/events", {"events": [INTERRUPT]}, "session_thread_id")],

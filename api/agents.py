@@ -1,4 +1,4 @@
-"""The ways to name an agent and an environment for a session, and what the session then runs with."""
+"""The ways to name an agent for a session, and what the session then runs with."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -17,7 +17,6 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_VERSION, AgentVersion
 from overnight.settings import Settings
 from overnight.store import agents
 
-DEFAULT_ENVIRONMENT = "env_default"
 Version = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 
 
@@ -127,10 +126,3 @@ def _default(number: int | None, settings: Settings) -> AgentVersion:
         message = f"{DEFAULT_AGENT} has only version {DEFAULT_VERSION}"
         raise InvalidRequest(f"agent.version: {message}", field="agent.version")
     return built_in(settings)
-
-
-def check_environment(environment_id: str) -> None:
-    if environment_id != DEFAULT_ENVIRONMENT:
-        raise InvalidRequest(
-            f"environment_id: {environment_id} does not exist; use {DEFAULT_ENVIRONMENT}", field="environment_id"
-        )

@@ -16,6 +16,11 @@ class Money(BaseModel):
     currency: Literal["USD"]
 
 
+class BudgetLimit(BaseModel):
+    type: Literal["limit"]
+    max_list_cost: Money
+
+
 class SessionUsage(TokenUsage):
     list_cost: Money | None
 
@@ -33,7 +38,7 @@ class SessionAnswer(BaseModel):
     metadata: dict[str, str]
     resources: list[Any]
     vault_ids: list[str]
-    budget: None
+    budget: BudgetLimit | None
     outcome_evaluations: list[Any]
     stats: dict[str, float]
     usage: SessionUsage
@@ -52,7 +57,7 @@ class SessionAnswer(BaseModel):
 class SessionPage(BaseModel):
     data: list[SessionAnswer]
     next_page: str | None
-    prev_page: None
+    prev_page: str | None
 
 
 class DeletedSession(BaseModel):
@@ -85,7 +90,7 @@ class MessageAnswer(BaseModel):
 
     id: str | None = Field(description="Claude's id of its message")
     seq: int
-    role: Literal["user", "assistant"]
+    role: Literal["user", "system", "assistant"]
     content: list[dict[str, Any]]
     model: str | None
     stop_reason: str | None

@@ -21,6 +21,7 @@ PLANNED = frozenset(
     }
     | {"deployment_id", "effort", "memory_store_id", "multiagent", "speed", "vault_ids"}
     | {"cache_control", "citations"}
+    | {"networking", "packages"}
 )
 
 #: By pydantic's error type; the rest keep pydantic's own words.

@@ -37,7 +37,7 @@ def amendment(request: AgentChange, settings: Settings) -> Amend:
     def amend(before: Definition) -> Mapping[str, Any]:
         changes = _replaced(request)
         changes |= _limits(request.limits, request.limits.model_fields_set, settings)
-        changes["labels"] = _patched(before.labels, request.metadata)
+        changes["labels"] = patched(before.labels, request.metadata, "agent")
         _check(changes.get("tools", before.tools), changes.get("mcp_servers", before.mcp_servers), settings)
         return changes
 
@@ -58,11 +58,12 @@ def _replaced(request: AgentChange) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name in request.model_fields_set}
 
 
-def _patched(labels: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
+def patched(labels: Mapping[str, str], patch: Mapping[str, str | None], owner: str) -> dict[str, str]:
+    """The pairs of `owner` after the patch. Raises `InvalidRequest` when they are too many."""
     merged = {name: value for name, value in {**labels, **patch}.items() if value is not None}
     if len(merged) > MOST_LABELS:
         raise InvalidRequest(
-            f"metadata: the agent would have {len(merged)} pairs, of {MOST_LABELS} at most; take some away with null",
+            f"metadata: the {owner} would have {len(merged)} pairs, of {MOST_LABELS} at most; take some away with null",
             field="metadata",
         )
     return merged

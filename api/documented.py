@@ -17,6 +17,7 @@ MEANINGS = {
     401: "No valid key",
     404: "Does not exist, or belongs to another workspace",
     409: "Somebody else has changed it meanwhile: read it again",
+    412: "Another worker has it: let go",
     413: "The body is too large",
     500: "Something went wrong on our side",
     503: "The database does not answer; nothing was done",
@@ -27,7 +28,7 @@ KEYS = {
 }
 
 
-def shown(model: type[Any], status: int = 200, description: str = "Done", **more: Any) -> Responses:
+def shown(model: Any, status: int = 200, description: str = "Done", **more: Any) -> Responses:
     return {status: {"model": model, "description": description, **more}}
 
 
@@ -38,10 +39,11 @@ def failures(*statuses: int) -> Responses:
 
 
 def documented_methods(request: Request) -> list[str]:
-    """The methods of the request's path."""
+    """The methods of the request's path: of those that match, the one with the fewest parameters."""
     paths = request.app.openapi()["paths"]
-    matching = [operations for path, operations in paths.items() if compile_path(path)[0].match(request.url.path)]
-    return sorted({method.upper() for operations in matching for method in operations})
+    matching = [path for path in paths if compile_path(path)[0].match(request.url.path)]
+    closest = min(matching, key=lambda path: path.count("{"), default=None)
+    return sorted(method.upper() for method in paths[closest]) if closest else []
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One transaction for a POST: what it does, and what it answered under its `Idempotency-Key`."""
+"""One transaction for a POST: what it does, and what it answered before to the same request."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from api.failures import Json
 from api.parts import Parts, parts_of, workspace_of
+from api.sdk_attempts import Attempt, key_of
 from overnight.store import idempotency
 from overnight.store.idempotency import Answer
 
@@ -34,10 +35,14 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A request that must not be done twice."""
+    """A request that must not be done twice; `attempt` of one that has no key of its own."""
 
     key: str
     fingerprint: str
+    attempt: Attempt | None = None
+
+    def is_repeated(self, age: float) -> bool:
+        return self.attempt is None or self.attempt.repeats(age)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ Act = Callable[[Connection], Outcome]
 
 def perform(request: Request, body: BaseModel, key: str | None, act: Act, location: str | None = None) -> Response:
     """Does it once, or answers as it did before. What `act` raises passes through, and nothing was done."""
-    once = _once(request, body, key) if key is not None else None
+    once = _once(request, body, key)
     answer, replayed = _in_one_transaction(parts_of(request), workspace_of(request), once, act)
     headers = {"location": f"{location}/{answer.body['id']}"} if location else {}
     return Json(answer.body, answer.status, {**headers, **(REPLAYED if replayed else {})})
@@ -75,11 +80,13 @@ def _in_one_transaction(parts: Parts, workspace_id: str, once: Once | None, act:
     for left in reversed(range(TRIES)):
         try:
             with parts.database.write() as connection:
-                if once and (earlier := idempotency.recall(connection, workspace_id, once.key, once.fingerprint)):
-                    return earlier, True
+                earlier = idempotency.recall(connection, workspace_id, once.key, once.fingerprint) if once else None
+                if once and earlier and once.is_repeated(earlier.age):
+                    return earlier.answer, True
                 outcome = act(connection)
                 if once:
-                    idempotency.remember(connection, workspace_id, once.key, once.fingerprint, outcome.answer)
+                    answer = outcome.answer
+                    idempotency.remember(connection, workspace_id, once.key, once.fingerprint, answer, earlier)
             break
         except IntegrityError:
             if not left:
@@ -88,7 +95,11 @@ def _in_one_transaction(parts: Parts, workspace_id: str, once: Once | None, act:
     return outcome.answer, False
 
 
-def _once(request: Request, body: BaseModel, key: str) -> Once:
+def _once(request: Request, body: BaseModel, key: str | None) -> Once | None:
+    attempt = Attempt.of(request) if key is None else None
+    if key is None and attempt is None:
+        return None
     sent = body.model_dump(mode="json", exclude_unset=True)
     text = json.dumps([request.url.path, sent], sort_keys=True)
-    return Once(key, hashlib.sha256(text.encode()).hexdigest())
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    return Once(key or key_of(request, fingerprint), fingerprint, attempt)

@@ -1,23 +1,26 @@
-"""Cursors and time bounds of lists. A cursor is opaque: the place of the last thing shown, in base64url."""
+"""Answers, cursors and time bounds of lists. A cursor is opaque: the place of the last thing shown, in base64url."""
 
 import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import Field
 
+from api.failures import Json
 from api.text import Moment, Strict, Text, moment
 from overnight.errors import InvalidRequest
+from overnight.store.listing import Cursor as Place
+from overnight.store.listing import Made
 
 T = TypeVar("T")
-Place = tuple[datetime, str]
+Step = datetime | str | int
 TICK = timedelta(microseconds=1)
 BIGGEST = 2**63 - 1
-IDENTITY = re.compile(r"[a-z]+_[0-9a-f]{1,64}")
+IDENTITY = re.compile(r"[a-z]+_[0-9A-Za-z]{1,64}")
 
 
 class ListQuery(Strict):
@@ -50,7 +53,19 @@ def cut(rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
     return (rows[:limit], rows[limit - 1]) if len(rows) > limit else (rows, None)
 
 
-def cursor(*place: datetime | str | int) -> str:
+def listed(rows: Sequence[T], limit: int, show: Callable[[T], Any], place: Callable[[T], tuple[Step, ...]]) -> Json:
+    """The answer of a list that leads onwards, of `limit` + 1 rows asked for; `place` is where a row stands in it."""
+    shown, last = cut(rows, limit)
+    next_page = None if last is None else cursor(*place(last))
+    return Json({"data": [show(row) for row in shown], "next_page": next_page})
+
+
+def made(row: Made) -> Place:
+    """Of a row in a list that is ordered by time and id."""
+    return row.created_at, row.id
+
+
+def cursor(*place: Step) -> str:
     steps = [step.isoformat() if isinstance(step, datetime) else step for step in place]
     return base64.urlsafe_b64encode(json.dumps(steps).encode()).decode().rstrip("=")
 
@@ -63,6 +78,22 @@ def place_of(page: str | None) -> Place | None:
         case [str(at), str(identity)] if IDENTITY.fullmatch(identity):
             return _moment(at), identity
     raise _bad_cursor()
+
+
+def way_of(page: str | None) -> tuple[Place | None, bool]:
+    """Of a list that also leads back: the place, and whether to go back from it. Raises `InvalidRequest`."""
+    match _decoded(page):
+        case [str(at), str(identity), "back"] if IDENTITY.fullmatch(identity):
+            return (_moment(at), identity), True
+    return place_of(page), False
+
+
+def neighbours(shown: Sequence[Place], *, begun: bool, back: bool, more: bool) -> tuple[str | None, str | None]:
+    """The cursors of the pages after and before `shown`. `begun`: it has a cursor itself; `more`: there is, onwards."""
+    if not shown:
+        return None, None
+    after, before = (begun, more) if back else (more, begun)
+    return cursor(*shown[-1]) if after else None, cursor(*shown[0], "back") if before else None
 
 
 def seq_of(page: str | None) -> int | None:

@@ -6,14 +6,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from api import render_agents, render_calls
-from api.agents import DEFAULT_ENVIRONMENT
 from api.moments import time
-from overnight import event_types
+from overnight import event_types, money
 from overnight.models import Message, Task, ToolCall, Usage
 from overnight.pricing import NANO
 from overnight.store.session_pages import Seen
-
-CENTS = 100
 
 
 def usage(row: Usage) -> dict[str, Any]:
@@ -64,16 +61,16 @@ def session(seen: Seen) -> dict[str, Any]:
         "type": "session",
         "status": seen.status,
         "agent": render_agents.of_session(seen),
-        "environment_id": DEFAULT_ENVIRONMENT,
+        "environment_id": row.environment_id,
         "deployment_id": None,
         "title": row.title,
         "metadata": row.labels,
         "resources": [],
         "vault_ids": [],
-        "budget": None,
+        "budget": money.limit(row.budget_nanousd),
         "outcome_evaluations": [],
         "stats": {},
-        "usage": {**usage(row), "list_cost": _list_cost(row)},
+        "usage": {**usage(row), "list_cost": money.amount(row.cost_nanousd)},
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
         "archived_at": time(row.archived_at),
@@ -89,7 +86,7 @@ def session(seen: Seen) -> dict[str, Any]:
 
 def event(row: Row[Any]) -> dict[str, Any]:
     """From `store.events.LISTED`. What a user said is processed when its task starts; all else when it is written."""
-    said = row.type == event_types.USER_MESSAGE
+    said = row.type in event_types.SAID
     processed_at = (row.started_at or row.finished_at) if said else row.created_at
     shown = {"id": row.id, "type": row.type, "processed_at": time(processed_at), **row.payload}
     return shown if row.task_id is None else {**shown, "task_id": row.task_id}
@@ -106,10 +103,3 @@ def message(row: Message) -> dict[str, Any]:
         "task_id": row.task_id,
         "created_at": time(row.created_at),
     }
-
-
-def _list_cost(row: Usage) -> dict[str, str] | None:
-    """In whole cents, as Managed Agents tells it; `cost_usd` is exact."""
-    if row.cost_nanousd is None:
-        return None
-    return {"amount": str(round(row.cost_nanousd * CENTS / NANO)), "currency": "USD"}

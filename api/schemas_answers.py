@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, Tag, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.content import Data, DocumentBlock, ImageBlock, one_of, verbatim
-from api.text import Name, Strict, Text
+from api.text import Name, Strict, Text, sendable
 
 
 def _only_null(value: Any) -> None:
@@ -60,6 +60,27 @@ class ToolConfirmation(Strict):
         if message is not None and so_far.data.get("result") == "allow":
             raise PydanticCustomError("deny_message", "goes with the result 'deny' only; leave it out")
         return message
+
+
+#: Not told twice in the OpenAPI document.
+AS_OF_CLIENTS = WithJsonSchema(
+    {"type": "array", "items": {"type": "object"}, "description": "Blocks, as of user.custom_tool_result"}
+)
+
+
+class ToolResult(Strict):
+    """Of a call that a worker of the session's environment has carried out; `tool_use_id` is its event's id."""
+
+    type: Literal["user.tool_result"]
+    tool_use_id: Name
+    content: Annotated[list[ResultBlock], BeforeValidator(sendable), Field(max_length=1_000), AS_OF_CLIENTS] = Field(
+        default_factory=list
+    )
+    is_error: bool | None = None
+    session_thread_id: NoThread = None
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return verbatim(self.content)
 
 
 class CustomToolResult(Strict):

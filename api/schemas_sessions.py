@@ -5,20 +5,30 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from api.agents import DEFAULT_ENVIRONMENT, Agent
+from api.agents import Agent
 from api.content import Content, one_of, verbatim
 from api.paging import ListQuery, TimeQuery
-from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation
+from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation, ToolResult
+from api.schemas_budgets import Budget
+from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens, Order
-from api.text import Metadata, Name, Strict, Text
+from api.schemas_tools import Tools
+from api.text import Metadata, MetadataPatch, Name, Spoken, Strict, Text
 from overnight.errors import InvalidRequest
-from overnight.event_types import USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_INTERRUPT, USER_MESSAGE
-from overnight.models import DEFAULT_AGENT
+from overnight.event_types import (
+    SYSTEM_MESSAGE,
+    USER_CONFIRMATION,
+    USER_CUSTOM_RESULT,
+    USER_INTERRUPT,
+    USER_MESSAGE,
+    USER_TOOL_RESULT,
+)
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.store.session_pages import SessionStatus
 from overnight.store.submissions import NewTask
 
 #: Managed Agents' other events of clients.
-PLANNED_EVENTS = frozenset({"system.message", "user.define_outcome", "user.tool_result"})
+PLANNED_EVENTS = frozenset({"user.define_outcome"})
 
 
 def _supported(event: Any) -> Any:
@@ -32,8 +42,23 @@ class UserMessage(Strict):
     type: Literal["user.message"]
     content: Content
 
-    def new_task(self) -> NewTask:
-        return NewTask(verbatim(self.content))
+    def new_task(self, note: "SystemMessage | None" = None) -> NewTask:
+        return NewTask(verbatim(self.content), note=note.blocks() if note else None)
+
+
+class SystemText(Strict):
+    type: Literal["text"]
+    text: Spoken
+
+
+class SystemMessage(Strict):
+    """For the turn of the `user.message` before it, and all that follow."""
+
+    type: Literal["system.message"]
+    content: Annotated[list[SystemText], Field(min_length=1, max_length=1_000)]
+
+    def blocks(self) -> list[dict[str, Any]]:
+        return verbatim(self.content)
 
 
 class UserInterrupt(Strict):
@@ -47,8 +72,10 @@ Event = Annotated[
     Annotated[UserMessage, Tag(f"<{USER_MESSAGE}>")]
     | Annotated[UserInterrupt, Tag(f"<{USER_INTERRUPT}>")]
     | Annotated[ToolConfirmation, Tag(f"<{USER_CONFIRMATION}>")]
-    | Annotated[CustomToolResult, Tag(f"<{USER_CUSTOM_RESULT}>")],
-    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT),
+    | Annotated[CustomToolResult, Tag(f"<{USER_CUSTOM_RESULT}>")]
+    | Annotated[ToolResult, Tag(f"<{USER_TOOL_RESULT}>")]
+    | Annotated[SystemMessage, Tag(f"<{SYSTEM_MESSAGE}>")],
+    one_of(USER_MESSAGE, USER_INTERRUPT, USER_CONFIRMATION, USER_CUSTOM_RESULT, USER_TOOL_RESULT, SYSTEM_MESSAGE),
     Supported,
 ]
 
@@ -57,11 +84,35 @@ class SessionRequest(Strict):
     agent: Agent = DEFAULT_AGENT
     environment_id: Text = DEFAULT_ENVIRONMENT
     initial_events: list[FirstEvent] = Field(default_factory=list, max_length=50)
+    budget: Budget | None = None
     title: Text | None = None
     metadata: Metadata = Field(default_factory=dict)
     context_key: Name | None = None
     user_id: Name | None = None
     max_tokens: MaxTokens | None = None
+
+
+class AgentPatch(Strict):
+    """Lists are replaced whole; what is left out stays."""
+
+    tools: Tools = Field(default_factory=list)
+    mcp_servers: McpServers = Field(default_factory=list)
+
+    def overrides(self) -> dict[str, Any]:
+        said = {
+            "tools": [tool.resolved() for tool in self.tools],
+            "mcp_servers": [server.resolved() for server in self.mcp_servers],
+        }
+        return {name: value for name, value in said.items() if name in self.model_fields_set}
+
+
+class SessionChange(Strict):
+    """What is left out stays as it is; null clears."""
+
+    title: Text | None = None
+    metadata: MetadataPatch | None = None
+    budget: Budget | None = None
+    agent: AgentPatch | None = None
 
 
 class SessionList(TimeQuery):

@@ -18,7 +18,7 @@ MaxSteps = Annotated[StrictInt, Field(ge=1, le=1_000_000, description="Requests 
 Deadline = Annotated[Moment, Field(description="The task fails when it is not done by then; with its time zone")]
 
 #: These describe a session, so they say nothing about one that exists.
-OF_A_NEW_SESSION = ("agent", "context_key", "model", "system", "max_tokens", "title")
+OF_A_NEW_SESSION = ("agent", "environment_id", "context_key", "model", "system", "max_tokens", "title")
 
 
 class TaskRequest(Strict):
@@ -29,6 +29,7 @@ class TaskRequest(Strict):
     session_id: Text | None = None
     context_key: Name | None = None
     agent: Agent | None = None
+    environment_id: Text | None = None
     model: Name | None = None
     system: Text | None = None
     max_tokens: MaxTokens | None = None

@@ -1,17 +1,20 @@
 """What submitting does in its transaction: tasks, and sessions with their first tasks."""
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from api import render
-from api.agents import check_environment, choose
+from api.agents import Choice, choose
+from api.changing import check_price
 from api.idempotent import Outcome
 from api.parts import idle_check
 from api.schemas_sessions import SessionRequest
 from api.schemas_tasks import TaskRequest
 from overnight.errors import InvalidRequest, SessionClosed
-from overnight.models import DEFAULT_AGENT
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.settings import Settings
-from overnight.store import session_pages, sessions, submissions
+from overnight.store import environments, session_pages, sessions, submissions
 from overnight.store.idempotency import Answer
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import Accepted, NewTask
@@ -33,18 +36,12 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
         known = _into_the_open_one(connection, workspace_id, request.context_key, new, max_age)
         if known is not None:
             return known
+    environment_id = request.environment_id or DEFAULT_ENVIRONMENT
+    environments.check_open(connection, workspace_id, environment_id)
     choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
-    session = NewSession(
-        model=request.model or choice.resolved.model,
-        max_tokens=request.max_tokens or choice.resolved.max_tokens,
-        system=choice.resolved.system if request.system is None else request.system,
-        title=request.title,
-        context_key=request.context_key,
-        user_id=request.user_id,
-        agent_id=choice.version.agent_id,
-        agent_version=choice.version.version,
-        overrides=choice.overrides,
-    )
+    as_agent = _new_session(request, choice, environment_id)
+    system = as_agent.system if request.system is None else request.system
+    session = replace(as_agent, model=request.model or as_agent.model, system=system)
     return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
 
 
@@ -65,26 +62,36 @@ def _into_the_open_one(
 
 def session(connection: Connection, workspace_id: str, request: SessionRequest, settings: Settings) -> Outcome:
     """A new session and its first tasks."""
-    check_environment(request.environment_id)
+    environments.check_open(connection, workspace_id, request.environment_id)
     choice = choose(connection, workspace_id, request.agent, settings)
+    check_price(choice.resolved.model, request.budget)
     if request.context_key and sessions.find_open(connection, workspace_id, request.context_key):
         raise InvalidRequest(
             "context_key: an open session has it already; archive that one or use another key", field="context_key"
         )
-    new = NewSession(
-        model=choice.resolved.model,
-        max_tokens=request.max_tokens or choice.resolved.max_tokens,
-        system=choice.resolved.system,
-        title=request.title,
+    new = replace(
+        _new_session(request, choice, request.environment_id),
         labels=request.metadata,
-        context_key=request.context_key,
-        user_id=request.user_id,
-        agent_id=choice.version.agent_id,
-        agent_version=choice.version.version,
-        overrides=choice.overrides,
+        budget_nanousd=request.budget.nanousd if request.budget else None,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))
     body = render.session(session_pages.find(connection, workspace_id, new.id))
     first_task = accepted[0].task.id if accepted else None
     return Outcome(new.id, Answer(200, body), first_task, wake=any(one.wake for one in accepted))
+
+
+def _new_session(request: TaskRequest | SessionRequest, choice: Choice, environment_id: str) -> NewSession:
+    """What both kinds of requests say alike, for the rest as its agent has it."""
+    return NewSession(
+        model=choice.resolved.model,
+        max_tokens=request.max_tokens or choice.resolved.max_tokens,
+        system=choice.resolved.system,
+        title=request.title,
+        context_key=request.context_key,
+        user_id=request.user_id,
+        agent_id=choice.version.agent_id,
+        agent_version=choice.version.version,
+        overrides=choice.overrides,
+        environment_id=environment_id,
+    )

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 YEARS = range(1970, 9000)
 
 
@@ -24,6 +25,15 @@ def storable(text: str) -> str:
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise PydanticCustomError("lone_surrogate", "must not contain lone surrogates; send whole characters")
     return text
+
+
+def sendable(found: Any) -> Any:
+    """What a machine has found, with U+FFFD in the place of what is not storable: nobody could correct it."""
+    if isinstance(found, dict):
+        return {name: sendable(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [sendable(value) for value in found]
+    return UNSENDABLE.sub("\ufffd", found) if isinstance(found, str) else found
 
 
 def spoken(text: str) -> str:

@@ -10,13 +10,11 @@ from api.every import Every
 from api.parts import Parts, parts_of, workspace_of
 from overnight.live import WATCH_SECONDS
 from overnight.models import Task, ToolCall
-from overnight.states import FINAL, TaskStatus
+from overnight.states import FINAL, TaskStatus, WaitReason
 from overnight.store import pending, tasks
 
 #: A task, and the calls for which it waits for somebody.
 Found = tuple[Task, list[ToolCall]]
-
-SETTLED = FINAL | {TaskStatus.WAITING}
 
 
 async def settled(request: Request, task_id: str, seconds: float) -> Found:
@@ -24,16 +22,22 @@ async def settled(request: Request, task_id: str, seconds: float) -> Found:
     parts, workspace_id = parts_of(request), workspace_of(request)
     deadline = time.monotonic() + seconds
     task, calls = await run_in_threadpool(_read, parts, workspace_id, task_id)
-    if seconds <= 0 or task.status in SETTLED:
+    if seconds <= 0 or _is_settled(task, calls):
         return task, calls
     with parts.hub.attach(task.session_id) as feed:
         watch = Every(WATCH_SECONDS / 3)
-        while task.status not in SETTLED and not await _over(request, deadline):
+        while not _is_settled(task, calls) and not await _over(request, deadline):
             if watch.is_due():
                 parts.after_commit.watch(task.session_id)
             await feed.wait(min(parts.settings.poll_interval, deadline - time.monotonic()))
             task, calls = await run_in_threadpool(_read, parts, workspace_id, task_id)
     return task, calls
+
+
+def _is_settled(task: Task, calls: list[ToolCall]) -> bool:
+    """It has ended or waits; while an environment's workers carry its calls out, it is as good as running."""
+    carried_out = task.wait_reason == WaitReason.TOOL_RESULT and not calls
+    return task.status in FINAL or (task.status == TaskStatus.WAITING and not carried_out)
 
 
 async def _over(request: Request, deadline: float) -> bool:

@@ -3,10 +3,12 @@
 OvernightError
 ├─ InvalidRequest (400)      a field is wrong; the message names it and the remedy
 │  ├─ SessionClosed          the session takes no more tasks
+│  ├─ EnvironmentArchived    it cannot be changed any more
 │  └─ IdempotencyMismatch    the key was used with another body
 ├─ Unauthenticated (401)
 ├─ NotFound (404)            does not exist, or is another tenant's: the answer is the same
 ├─ Conflict (409)            somebody else was quicker: look again before you repeat it
+├─ HeartbeatLost (412)       another worker has this work
 ├─ BodyTooLarge (413)
 └─ Unavailable (503)         the database does not answer
 LeaseLost                    another worker owns the session now; let go without a trace
@@ -41,6 +43,12 @@ class SessionClosed(InvalidRequest):
     code = "session_closed"
 
 
+class EnvironmentArchived(InvalidRequest):
+    """The environment is archived and cannot be changed; create a new one."""
+
+    code = "environment_archived"
+
+
 class IllegalMove(InvalidRequest):
     """The task is not in a state from which this is possible."""
 
@@ -72,6 +80,14 @@ class Conflict(OvernightError):
 
     status = 409
     type = "conflict_error"
+
+
+class HeartbeatLost(OvernightError):
+    """expected_last_heartbeat is not the heartbeat that is stored: another worker may have this work; let go of it."""
+
+    status = 412
+    type = "invalid_request_error"
+    code = "heartbeat_precondition_failed"
 
 
 class BodyTooLarge(OvernightError):

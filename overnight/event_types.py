@@ -2,8 +2,10 @@
 
 USER_MESSAGE = "user.message"
 USER_INTERRUPT = "user.interrupt"
+SYSTEM_MESSAGE = "system.message"
 USER_CONFIRMATION = "user.tool_confirmation"
 USER_CUSTOM_RESULT = "user.custom_tool_result"
+USER_TOOL_RESULT = "user.tool_result"
 AGENT_MESSAGE = "agent.message"
 AGENT_THINKING = "agent.thinking"
 AGENT_TOOL_USE = "agent.tool_use"
@@ -18,18 +20,22 @@ SESSION_RESCHEDULED = "session.status_rescheduled"
 SESSION_TERMINATED = "session.status_terminated"
 SESSION_ERROR = "session.error"
 SESSION_DELETED = "session.deleted"
+SESSION_UPDATED = "session.updated"
+SESSION_USAGE = "session.usage"
 REQUEST_START = "span.model_request_start"
 REQUEST_END = "span.model_request_end"
 
 SESSION_EXPIRING = "session.expiring"
 SESSION_ARCHIVED = "session.archived"
 TASK_QUEUED = "task.queued"
-TASK_WAITING = "task.waiting"
 TASK_PROGRESS = "task.progress"
 TASK_STOP_REQUESTED = "task.stop_requested"
 TASK_SUCCEEDED = "task.succeeded"
 TASK_FAILED = "task.failed"
 TASK_CANCELLED = "task.cancelled"
+
+#: What callers say: processed when its task starts.
+SAID = frozenset({USER_MESSAGE, SYSTEM_MESSAGE})
 
 #: Never stored: what a stream shows while Claude is speaking.
 EVENT_START = "event_start"

@@ -9,6 +9,8 @@ SESSION = "sesn"
 TASK = "task"
 EVENT = "sevt"
 CALL = "call"
+ENVIRONMENT = "env"
+WORK = "work"
 REQUEST = "req"
 
 

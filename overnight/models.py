@@ -23,6 +23,7 @@ from overnight.store.json_text import JsonText
 DEFAULT_WORKSPACE = "wrkspc_default"
 DEFAULT_AGENT = "agent_default"  # built in: it has no rows
 DEFAULT_VERSION = 1
+DEFAULT_ENVIRONMENT = "env_default"  # built in: it has no row, and Overnight's workers run its tools
 OPEN = one_of("life", [Life.ACTIVE, Life.PAUSED])
 
 
@@ -122,6 +123,7 @@ class Session(Usage, table=True):
             "session_context", "workspace_id", "context_key", where=f"context_key IS NOT NULL AND {OPEN}", unique=True
         ),
         Index("session_listing", "workspace_id", "created_at", "id"),
+        partial_index("session_environment", "environment_id", where=f"environment_id <> '{DEFAULT_ENVIRONMENT}'"),
         partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
     )
 
@@ -137,9 +139,13 @@ class Session(Usage, table=True):
     agent_id: str = Field(default=DEFAULT_AGENT, sa_column_kwargs={"server_default": DEFAULT_AGENT})
     agent_version: int = Field(default=DEFAULT_VERSION, sa_column_kwargs={"server_default": text(str(DEFAULT_VERSION))})
     overrides: dict[str, Any] | None = json_text()  # of tools and mcp_servers
+    environment_id: str = Field(
+        default=DEFAULT_ENVIRONMENT, sa_column_kwargs={"server_default": DEFAULT_ENVIRONMENT}
+    )  # where its agent toolset runs, for good
     model: str
     system: str | None = json_text()
     max_tokens: int
+    budget_nanousd: int | None = Field(default=None, sa_type=BigInteger)
     # the right to work
     lease_owner: str | None = None
     lease_token: int = count()
@@ -186,6 +192,8 @@ class Task(Usage, table=True):
     due_at: datetime | None = None
     stop_request: str | None = None
     content: list[dict[str, Any]] = json_text()
+    note: list[dict[str, Any]] | None = json_text()  # the system message that goes with it
+    result_note: list[dict[str, Any]] | None = json_text()  # and the one that goes with the results that are awaited
     labels: dict[str, str] = json_text()
     user_id: str | None = None
     output: str | None = json_text()
@@ -226,7 +234,7 @@ class ToolCall(SQLModel, table=True):
     place: int  # among the calls of that message
     tool_use_id: str  # Claude's
     name: str
-    kind: str  # who answers: see `overnight.tool_kinds`
+    kind: str  # who answers: see `overnight.tools.kinds`
     input: dict[str, Any] = json_text()
     status: str = CallStatus.REQUESTED.value
     asked_because: str | None = None
@@ -243,7 +251,7 @@ class Message(SQLModel, table=True):
     """One row of a session's ledger: a message verbatim as sent to or received from Claude."""
 
     __tablename__ = "messages"
-    __table_args__ = (CheckConstraint("role IN ('user', 'assistant')", name="message_role"),)
+    __table_args__ = (CheckConstraint("role IN ('user', 'system', 'assistant')", name="message_role"),)
 
     session_id: str = Field(primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)

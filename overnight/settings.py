@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     max_retry_age: float = 86_400.0
     shutdown_grace: float = 10.0
 
+    # Environments
+    work_ttl: int = Field(default=60, ge=1, le=3_600)  # of silence, after which a worker has lost its session
+
     # Tools
     tools: str = ""  # modules, separated by commas
     tool_timeout: float = Field(default=300.0, gt=0)

@@ -50,6 +50,16 @@ class StopRequest(StrEnum):
     INTERRUPT = "interrupt"
 
 
+class WorkState(StrEnum):
+    """How far an environment's worker is with a session, as Managed Agents names it."""
+
+    QUEUED = "queued"  # ends when a worker that has polled it acknowledges it
+    STARTING = "starting"  # acknowledged; ends with its first heartbeat
+    ACTIVE = "active"  # ends when its worker stops it, is asked to, or falls silent
+    STOPPING = "stopping"  # its worker is asked to stop; ends when it does, or falls silent
+    STOPPED = "stopped"
+
+
 class Life(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
@@ -84,6 +94,14 @@ CALL_MOVES: dict[CallStatus, frozenset[CallStatus]] = {
     CallStatus.DONE: frozenset(),
 }
 
+WORK_MOVES: dict[WorkState, frozenset[WorkState]] = {
+    WorkState.QUEUED: frozenset({WorkState.STARTING, WorkState.STOPPED}),
+    WorkState.STARTING: frozenset({WorkState.ACTIVE, WorkState.QUEUED, WorkState.STOPPING, WorkState.STOPPED}),
+    WorkState.ACTIVE: frozenset({WorkState.QUEUED, WorkState.STOPPING, WorkState.STOPPED}),
+    WorkState.STOPPING: frozenset({WorkState.STOPPED}),
+    WorkState.STOPPED: frozenset(),
+}
+
 LIFE_MOVES: dict[Life, frozenset[Life]] = {
     Life.ACTIVE: frozenset({Life.PAUSED, Life.ARCHIVED, Life.DELETED}),
     Life.PAUSED: frozenset({Life.ACTIVE, Life.ARCHIVED, Life.DELETED}),
@@ -95,6 +113,10 @@ S = TypeVar("S", bound=StrEnum)
 
 FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 UNFINISHED = frozenset(TaskStatus) - FINAL
+
+#: Work that has a worker, by its own account.
+HELD = (WorkState.STARTING, WorkState.ACTIVE, WorkState.STOPPING)
+LIVE = (WorkState.QUEUED, *HELD)
 
 
 def sources(moves: Mapping[S, frozenset[S]], target: S) -> list[S]:

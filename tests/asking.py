@@ -35,6 +35,8 @@ class Wish:
 
 CUSTOM = Wish("look_up", Kind.CUSTOM)
 APPROVED = Wish("send_mail", Kind.PYTHON, asks=True)
+HANDED_OUT = Wish("write", Kind.ENVIRONMENT)
+GUARDED = Wish("bash", Kind.ENVIRONMENT, asks=True)
 PLAIN = Wish("add", Kind.PYTHON)
 ASK_HUMAN = Wish("ask_human", Kind.OVERNIGHT, QUESTION)
 
@@ -51,7 +53,7 @@ def ask(connection: Connection, turn: Turn, wishes: Sequence[Wish]) -> tuple[Tur
 
 def begin(connection: Connection, turn: Turn, calls: Sequence[ToolCall], wishes: Sequence[Wish]) -> Turn:
     """What the client is to answer, or time, is awaited from now on."""
-    awaited = {Kind.CUSTOM, Kind.OVERNIGHT}
+    awaited = {Kind.CUSTOM, Kind.OVERNIGHT, Kind.ENVIRONMENT}
     moves = [
         Move(call, CallStatus.AWAITED, due_at=wish.due_at)
         for call, wish in zip(calls, wishes, strict=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from overnight.models import Task
 from overnight.states import StopRequest
-from overnight.store import ledger, pauses, turns
+from overnight.store import budgets, ledger, pauses, turns
 from overnight.store.leases import Lease
 from overnight.store.turn import Turn
 from overnight.tools.errors import BadTools
@@ -33,6 +33,22 @@ class Advance:
 
     def take_up(self, lease: Lease, task: Task, history: list[Entry] | None) -> Next | None:
         """Brings a task that is due one step further; None when it was halted. Raises `LeaseLost`."""
+        after = self._not_here_and_now(lease, task)
+        if after is not None:
+            return after
+        if task.open_calls:
+            return self._calls(lease, task).run(history)
+        if lease.budget_nanousd is not None and self._persist(budgets.hold, self._turn(lease, task)):
+            return Next(lease, None)
+        return self.ask(self._persist(turns.begin, lease, task, self.process.limits), history)
+
+    def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
+        """The request of a step that has begun, and what it comes to."""
+        history = load_history(self.process, turn.lease) if history is None else history
+        return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
+
+    def _not_here_and_now(self, lease: Lease, task: Task) -> Next | None:
+        """What it comes to when it ends, or its tools cannot be had."""
         if (over := self._end(lease, task)) is not None:
             return over
         try:
@@ -41,16 +57,9 @@ class Advance:
             return self._give_up(lease, task, {"type": "invalid_tools", "message": str(wrong)})
         except ToolsUnavailable as down:
             return self._wait(lease, task, str(down))
-        if task.open_calls:
-            return self._calls(lease, task).run(history)
-        if missing:
+        if missing and not task.open_calls:
             return self._wait(lease, task, f"no worker that has come by so far serves {', '.join(missing)}")
-        return self.ask(self._persist(turns.begin, lease, task, self.process.limits), history)
-
-    def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
-        """The request of a step that has begun, and what it comes to."""
-        history = load_history(self.process, turn.lease) if history is None else history
-        return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
+        return None
 
     def _end(self, lease: Lease, task: Task) -> Next | None:
         """Ends what is to go no further, whatever tools there are."""
@@ -70,8 +79,8 @@ class Advance:
         return ended(turn, self._persist(turns.stop, turn, request, None))
 
     def _give_up(self, lease: Lease, task: Task, error: dict[str, Any]) -> Next:
-        following = self._persist(turns.give_up, lease, task, self.process.limits, error)
-        return ended(self._turn(lease, task), following)
+        turn = self._turn(lease, task)
+        return ended(turn, self._persist(turns.give_up, turn, error))
 
     def _wait(self, lease: Lease, task: Task, why: str) -> Next:
         self._persist(pauses.wait_for_worker, self._turn(lease, task), {"type": "tools_unavailable", "message": why})

@@ -61,7 +61,7 @@ def _begin(call: ToolCall, toolbox: Toolbox, now: datetime, found: Decisions) ->
     match toolbox.kind(call.name):
         case Kind.UNKNOWN | Kind.SERVER:
             found.moves.append(_done(call, UNKNOWN.format(name=call.name), is_error=True))
-        case Kind.CUSTOM:
+        case Kind.CUSTOM | Kind.ENVIRONMENT:
             found.moves.append(Move(call, CallStatus.AWAITED))
         case Kind.OVERNIGHT:
             _begin_own(call, now, found)

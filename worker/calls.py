@@ -7,15 +7,14 @@ from typing import Any
 
 import structlog
 
-from overnight.errors import LeaseLost
 from overnight.models import ToolCall
 from overnight.store import tool_calls, tool_turns, turns
-from overnight.store.tool_calls import Outcome
+from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
-from worker.context import Entry
+from worker.context import Entry, entries
 from worker.equipment import Equipment
-from worker.held import STOPS, Halt, Held
+from worker.held import Held
 from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
@@ -45,21 +44,27 @@ class Calls:
             found = decide(calls, self.equipment.toolbox, turn.lease.now)
             if found.moves:
                 turn, made = self._persist(tool_turns.carry_out, turn, found.moves, found.progress)
+                self._hand_out(turn, found.moves)
                 self._perform(turn, begun(calls, made))
                 continue
             settled = self._persist(tool_turns.settle, turn, found.missing)
             if settled is None:
                 return Next(turn.lease, None)
-            turn, results = settled
-            if results:
-                told = Entry(turn.lease.ledger_seq, "user", results)
-                return Next(turn.lease, turn.task, None if history is None else [*history, told])
+            turn, said = settled
+            if said:
+                told = entries(turn.lease.ledger_seq, said)
+                return Next(turn.lease, turn.task, None if history is None else [*history, *told])
         return self._halted(turn)
 
     def _read(self, turn: Turn) -> list[ToolCall]:
         assert turn.task.ledger_end is not None
         with self.process.database.read() as connection:
             return tool_calls.of_step(connection, turn.lease.session_id, turn.task.ledger_end)
+
+    def _hand_out(self, turn: Turn, moves: Sequence[Move]) -> None:
+        """Tells the environment's workers that poll just now."""
+        if any(tool_turns.is_handed_out(move) for move in moves):
+            self.process.after_commit.nudge(turn.lease.environment_id)
 
     def _perform(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
         """Runs them side by side; each result is stored as it comes."""
@@ -96,9 +101,7 @@ class Calls:
             log.warning("progress_not_shown", session=turn.lease.session_id, error=type(error).__name__)
 
     def _halted(self, turn: Turn) -> Next | None:
-        if self.held.reason is Halt.LOST:
-            raise LeaseLost(turn.lease.session_id)
-        request = STOPS.get(self.held.reason) if self.held.reason else None
+        request = self.held.stop_request
         if request is None:
             return None
         return ended(turn, self._persist(turns.stop, turn, request, None))

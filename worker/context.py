@@ -24,31 +24,40 @@ class Entry:
         return any(block["type"] == "tool_result" for block in self.content)
 
 
+def entries(end: int, said: Sequence[tuple[str, list[Block]]]) -> list[Entry]:
+    """What has just entered the ledger, whose last number is now `end`."""
+    return [Entry(end - len(said) + place, role, content) for place, (role, content) in enumerate(said, 1)]
+
+
 def messages(
-    history: Sequence[Entry], prompt: list[Block], cut: int, *, opening: Sequence[Block] = ()
+    history: Sequence[Entry],
+    prompt: list[Block],
+    cut: int,
+    *,
+    opening: Sequence[Block] = (),
+    note: Sequence[Block] = (),
 ) -> list[dict[str, Any]]:
     """The request's messages: the history, then the prompt; without a prompt the turn under way goes on.
 
     Thinking is bound to what preceded it: of replies up to `cut`, whose beginning is no longer sent, it is left out.
-    `opening` is what the turn under way began with, sent again when the history begins within that turn.
+    `opening` is what the turn under way began with, sent again when the history begins within that turn. `note` is
+    the system message that goes with either.
     """
     spoken = [block for block in prompt if not _is_blank(block)]
     left_out = _unpaired(history, ended=bool(spoken))
     sent: list[dict[str, Any]] = []
-    for entry in _with_a_beginning(history, () if spoken else opening):
+    for entry in _with_a_beginning(history, () if spoken else opening, () if spoken else note):
         _add(sent, entry.role, [block for block in entry.content if _is_sent(block, entry, cut, left_out)])
     _add(sent, "user", spoken)
+    _add(sent, "system", list(note) if spoken else [])
     return sent
 
 
-def shorter(history: Sequence[Entry], *, under_way: bool | None = None) -> int | None:
+def shorter(history: Sequence[Entry], *, under_way: bool) -> int | None:
     """After which message to begin so that half of the history is no longer sent, or less where more cannot go.
 
-    None when nothing can. Of a turn that is `under_way`, its prompt being in the history, the last step stays. When
-    that is not said, a history that results end is taken for one.
+    None when nothing can. Of a turn that is `under_way`, its prompt being in the history, the last step stays.
     """
-    if under_way is None:
-        under_way = bool(history) and history[-1].role == "user"
     sizes = [len(json.dumps(entry.content)) for entry in history]
     seams = set(_seams(history, under_way))
     half, dropped, best = sum(sizes) / 2, 0, None
@@ -80,7 +89,7 @@ def _is_prompt(entry: Entry) -> bool:
     return entry.role == "user" and not entry.answers
 
 
-def _with_a_beginning(history: Sequence[Entry], opening: Sequence[Block]) -> Sequence[Entry]:
+def _with_a_beginning(history: Sequence[Entry], opening: Sequence[Block], note: Sequence[Block]) -> Sequence[Entry]:
     """The history from words of the user on: a result whose call is no longer sent stays behind."""
     if not history or _is_prompt(history[0]):
         return history
@@ -88,8 +97,9 @@ def _with_a_beginning(history: Sequence[Entry], opening: Sequence[Block]) -> Seq
     rest = [first, *history[1:]] if first.content else history[1:]
     if rest and rest[0].role == "user":
         return rest
-    began = [] if any(entry.role == "user" and not is_results_only(entry.content) for entry in rest) else opening
-    return [Entry(0, "user", [*began, GONE]), *rest]
+    if any(entry.role == "user" and not is_results_only(entry.content) for entry in rest):
+        return [Entry(0, "user", [GONE]), *rest]
+    return [Entry(0, "user", [*opening, GONE]), Entry(0, "system", list(note)), *rest]
 
 
 def _unpaired(history: Sequence[Entry], *, ended: bool) -> set[str]:
@@ -110,7 +120,11 @@ def _add(sent: list[dict[str, Any]], role: str, content: list[Block]) -> None:
         return
     if role == "user":
         _close_reply(sent)
-    if sent and sent[-1]["role"] == role:
+    if role == "user" and len(sent) > 1 and sent[-1]["role"] == "system":
+        note = sent.pop()  # of a turn that was stopped: it stands before the next reply
+        _add(sent, "user", content)
+        sent.append(note)
+    elif sent and sent[-1]["role"] == role:
         sent[-1] = {"role": role, "content": [*sent[-1]["content"], *content]}
     else:
         sent.append({"role": role, "content": content})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from overnight.models import ToolCall
+from overnight.models import DEFAULT_ENVIRONMENT, ToolCall
 from overnight.store.leases import Lease
 from overnight.tools import CancelFlag, Context, Tool
 from overnight.tools.context import Report
@@ -40,7 +40,7 @@ class Equipment:
 
     def close(self) -> None:
         """Ends what a slice must not leave running."""
-        if self._toolbox is not None:
+        if self._toolbox is not None and self._toolbox.has_shell:
             self._process.submit(self._toolbox.close()).result()
 
     def _equip(self) -> Toolbox:
@@ -51,6 +51,7 @@ class Equipment:
             process.registry.tools,
             process.mcp,
             allow_bash=settings.allow_bash,
+            elsewhere=self._lease.environment_id != DEFAULT_ENVIRONMENT,
         )
         toolbox: Toolbox = process.submit(wanted).result()
         return toolbox

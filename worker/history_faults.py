@@ -9,6 +9,7 @@ class Rule(StrEnum):
     NOT_EMPTY = "there is a message"
     FIRST_IS_USER = "the first message is the user's"
     ROLES_ALTERNATE = "roles are user and assistant in turn"
+    NOTE_PLACE = "a system message follows the user's and precedes the assistant's, or ends"
     LAST_IS_USER = "the last message is the user's, except when a paused turn goes on"
     CONTENT_NOT_EMPTY = "a message has content"
     TEXT_NOT_BLANK = "a text says something"
@@ -36,4 +37,5 @@ class InvalidHistory(Exception):
     def __init__(self, index: int, rule: Rule, detail: str = "") -> None:
         self.index = index
         self.rule = rule
+        self.detail = detail
         super().__init__(f"messages.{index}: {rule}" + (f" ({detail})" if detail else ""))

@@ -1,9 +1,9 @@
 """Whether Claude would take a request's messages: checked before each is sent. Pure; the rules are the API's."""
 
-import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from overnight.tools.names import VALID
 from worker.block_rules import check_block
 from worker.blocks import THINKING, is_plain_text
 from worker.call_rules import check_calls, check_server_calls
@@ -11,7 +11,6 @@ from worker.context import Entry
 from worker.history_faults import InvalidHistory, Rule
 from worker.thinking_rules import check_thinking
 
-TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 ROLES = ("user", "assistant")
 OF_TOOLS = {"tool_use", "tool_result"}
 Message = dict[str, Any]
@@ -30,6 +29,28 @@ def check(
     `tools` are the names of the request's tools; `paused` says that a turn goes on which Claude paused. With the
     `history` and `cut` that the messages were chosen from, thinking is compared with what was said.
     """
+    places = _places_of_the_spoken(messages)
+    try:
+        _check_spoken([messages[place] for place in places], tools, paused, history, cut)
+    except InvalidHistory as fault:
+        raise InvalidHistory(places[fault.index] if places else 0, fault.rule, fault.detail) from None
+
+
+def _places_of_the_spoken(messages: Sequence[Message]) -> list[int]:
+    """Of all but system messages, which stand beside the conversation."""
+    roles = [message.get("role") for message in messages]
+    for index, role in enumerate(roles):
+        if role != "system":
+            continue
+        _check_content(index, messages[index])
+        if index == 0 or roles[index - 1] != "user" or roles[index + 1 : index + 2] not in ([], ["assistant"]):
+            raise InvalidHistory(index, Rule.NOTE_PLACE)
+    return [index for index, role in enumerate(roles) if role != "system"]
+
+
+def _check_spoken(
+    messages: Sequence[Message], tools: Collection[str], paused: bool, history: Sequence[Entry] | None, cut: int
+) -> None:
     _check_roles(messages)
     _check_tool_names(tools)
     only_text = [_check_content(index, message) for index, message in enumerate(messages)]
@@ -41,7 +62,7 @@ def check(
     if messages[-1]["role"] == "assistant" and not paused:
         raise InvalidHistory(len(messages) - 1, Rule.LAST_IS_USER)
     if history is not None:
-        check_thinking(messages, history, cut)
+        check_thinking(messages, [entry for entry in history if entry.role != "system"], cut)
 
 
 def _check_roles(messages: Sequence[Message]) -> None:
@@ -75,7 +96,7 @@ def _check_ends(messages: Sequence[Message], paused: bool) -> None:
 
 def _check_tool_names(tools: Collection[str]) -> None:
     for name in tools:
-        if not TOOL_NAME.fullmatch(name):
+        if not VALID.fullmatch(name):
             raise InvalidHistory(0, Rule.TOOL_NAME, f"tool {name!r}")
     if len(set(tools)) < len(tools):
         raise InvalidHistory(0, Rule.TOOL_NAME, f"twice: {max(tools, key=list(tools).count)!r}")

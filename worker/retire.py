@@ -7,7 +7,7 @@ import structlog
 from overnight import expiry
 from overnight.models import Task
 from overnight.states import ArchiveReason
-from overnight.store import pauses, retirement
+from overnight.store import budgets, pauses, retirement
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
@@ -48,8 +48,16 @@ def retire(process: Process, held: Held, lease: Lease) -> Task | None:
     return None if gone else persist(process, held, pauses.rest, lease, process.limits)
 
 
+def _is_spent(process: Process, lease: Lease) -> bool:
+    """A session that has reached its budget asks Claude nothing more."""
+    if lease.budget_nanousd is None:
+        return False
+    with process.database.read() as connection:
+        return budgets.is_spent(connection, lease.session_id)
+
+
 def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
-    if lease.ledger_seq == 0:
+    if lease.ledger_seq == 0 or _is_spent(process, lease):
         return _close(process, held, lease, reason, None, None, None)
     heard = ask(process, held, _summary_request(process, lease), purpose="summary")
     if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):

@@ -52,7 +52,12 @@ def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> Fo
 
 def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
     """What has tools or limits to look at is taken up in steps of its own."""
-    return turns.is_plain(task) and is_due(task, lease.now) and process.agents.is_without_tools(lease)
+    return (
+        turns.is_plain(task)
+        and is_due(task, lease.now)
+        and lease.budget_nanousd is None
+        and process.agents.is_without_tools(lease)
+    )
 
 
 def _advance(process: Process, held: Held, equipment: Equipment, lease: Lease, following: Following) -> None:
@@ -62,12 +67,12 @@ def _advance(process: Process, held: Held, equipment: Equipment, lease: Lease, f
     def may_go_on() -> bool:
         return not process.draining.is_set() and time.monotonic() <= ends
 
+    advance = Advance(process, held, equipment, may_go_on)
     while True:
         task = following.task if isinstance(following, Turn) else _due(process, held, lease, following)
         if task is None:
             return _tell(process, lease.session_id)
         held.turn_to(task.id)
-        advance = Advance(process, held, equipment, may_go_on)
         if isinstance(following, Turn):
             after = advance.ask(following, history)
         elif may_go_on():

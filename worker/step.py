@@ -4,18 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from overnight.states import StopRequest
 from overnight.store import pauses, turns
 from overnight.store.turn import Following, Pause, Reply, Turn
 from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
 from worker.claude import Request
-from worker.context import Entry
+from worker.context import Entry, entries
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
-from worker.held import HALTS, STOPS, Halt, Held
+from worker.held import Halt, Held
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
@@ -42,8 +41,6 @@ class Step:
         Raises `LeaseLost`.
         """
         lease, task = self.turn.lease, self.turn.task
-        if task.stop_request is not None:  # asked of an owner who died before he could
-            self.held.halt(HALTS[StopRequest(task.stop_request)])
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
         heard = ask(self.process, self.held, self._request(), words=words)
         if heard.message is not None:
@@ -64,7 +61,8 @@ class Step:
         lease, task, tools = self.turn.lease, self.turn.task, self.equipment.toolbox.definitions
         under_way = self.turn.is_under_way
         prompt = [] if under_way else task.content
-        sent = context.messages(self.history, prompt, lease.context_cut, opening=task.content)
+        cut, note = lease.context_cut, task.note or []
+        sent = context.messages(self.history, prompt, cut, opening=task.content, note=note)
         paused = under_way and self.history[-1].role == "assistant"
         return Request(lease.model, lease.max_tokens, lease.system, sent, tools, is_paused=paused)
 
@@ -79,17 +77,12 @@ class Step:
             lease, following = turn.lease, turn.task
         else:
             following = self._persist(turns.succeed, reply, chain=self.may_chain())
-            written = 1 if self.turn.is_under_way else 2
-            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + written)
-        return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
-
-    def _said(self, end: int, content: list[dict[str, Any]]) -> list[Entry]:
-        """What the step has added to the ledger."""
-        answer = Entry(end, "assistant", content)
-        return [answer] if self.turn.is_under_way else [Entry(end - 1, "user", self.turn.task.content), answer]
+            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
+        added = entries(lease.ledger_seq, [*self.turn.spoken, ("assistant", content)])
+        return Next(lease, following, [*self.history, *added])
 
     def _stop(self, heard: Heard) -> Next | None:
-        request = STOPS.get(self.held.reason) if self.held.reason else None
+        request = self.held.stop_request
         if request is None:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)

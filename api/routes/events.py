@@ -11,7 +11,6 @@ from api import paging, render, sending
 from api.answers_sessions import EventPage, SentEvents
 from api.auth import secret_of
 from api.documented import failures, shown
-from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
 from api.parts import Parts, parts_of, workspace_of
 from api.routes.sessions import PREFIX, SessionId
@@ -37,8 +36,9 @@ def send_events(
 ) -> Response:
     """All of the events or none: each `user.message` is a task, `user.interrupt` stops the one that runs.
 
-    `user.tool_confirmation` and `user.custom_tool_result` answer the calls that `stop_reason.event_ids` of a
-    `session.status_idle` names. An answer may be repeated; another one to the same call is refused.
+    `user.tool_confirmation`, `user.custom_tool_result` and `user.tool_result` answer the calls that
+    `stop_reason.event_ids` of a `session.status_idle` names. An answer may be repeated;
+    another one to the same call is refused.
     """
     workspace_id, settings = workspace_of(request), parts_of(request).settings
     return perform(
@@ -64,9 +64,7 @@ def list_events(request: Request, session_id: SessionId, query: Annotated[EventL
             since=query.since,
             until=query.until,
         )
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.seq) if last else None
-    return Json({"data": [render.event(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render.event, lambda row: (row.seq,))
 
 
 @router.get(

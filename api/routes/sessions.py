@@ -3,17 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api import paging, render, submitting
+from api import changing, paging, render, submitting
 from api.answers_sessions import DeletedSession, MessagePage, SessionAnswer, SessionPage
 from api.documented import failures, shown
 from api.failures import Json
-from api.idempotent import IdempotencyKey, perform
+from api.idempotent import IdempotencyKey, Outcome, perform
 from api.parts import parts_of, workspace_of
-from api.schemas_sessions import MessageList, SessionList, SessionRequest
+from api.schemas_sessions import MessageList, SessionChange, SessionList, SessionRequest
 from api.text import Text
-from overnight.store import ledger, session_pages, sessions
+from overnight.store import ledger, session_changes, session_pages, sessions
+from overnight.store.idempotency import Answer
 from overnight.store.session_pages import Filter
 
 PREFIX = "/v1/sessions"
@@ -44,6 +46,7 @@ def get_session(request: Request, session_id: SessionId) -> Response:
 def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> Response:
     """Newest first, and only the open ones, unless told otherwise."""
     query.check()
+    place, back = paging.way_of(query.page)
     wanted = Filter(
         query.statuses,
         query.include_archived,
@@ -52,14 +55,30 @@ def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> R
         query.agent_version,
         query.since,
         query.until,
-        oldest_first=query.order == "asc",
+        oldest_first=(query.order == "asc") is not back,
     )
-    cursor = paging.place_of(query.page)
     with parts_of(request).database.read() as connection:
-        found = session_pages.page(connection, workspace_of(request), wanted, limit=query.limit + 1, cursor=cursor)
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.session.created_at, last.session.id) if last else None
-    return Json({"data": [render.session(row) for row in rows], "next_page": next_page, "prev_page": None})
+        found = session_pages.page(connection, workspace_of(request), wanted, limit=query.limit + 1, cursor=place)
+    cut, last = paging.cut(found, query.limit)
+    rows = cut[::-1] if back else cut
+    places = [(row.session.created_at, row.session.id) for row in rows]
+    after, before = paging.neighbours(places, begun=place is not None, back=back, more=last is not None)
+    return Json({"data": [render.session(row) for row in rows], "next_page": after, "prev_page": before})
+
+
+@router.post("/{session_id}", responses={**shown(SessionAnswer), **failures(404, 409, 413)})
+def update_session(
+    request: Request, session_id: SessionId, body: SessionChange, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Changes what is sent; the rest stays. The new tools hold from the next turn, a higher budget at once."""
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+
+    def act(connection: Connection) -> Outcome:
+        amend = changing.amendment(body, settings)
+        changed = session_changes.change(connection, workspace_id, session_id, amend, changing.told)
+        return Outcome(session_id, Answer(200, render.session(changed.seen)), wake=changed.wake)
+
+    return perform(request, body, idempotency_key, act)
 
 
 @router.post("/{session_id}/archive", responses={**shown(SessionAnswer), **failures(404)})
@@ -92,6 +111,4 @@ def list_messages(request: Request, session_id: SessionId, query: Annotated[Mess
     with parts_of(request).database.read() as connection:
         sessions.get(connection, workspace_of(request), session_id)
         found = ledger.page(connection, session_id, limit=query.limit + 1, cursor=cursor)
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.seq) if last else None
-    return Json({"data": [render.message(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render.message, lambda row: (row.seq,))

@@ -12,7 +12,7 @@ from overnight import event_types
 from overnight.errors import InvalidRequest
 from overnight.models import ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import call_events, events, given, tasks, tool_calls
+from overnight.store import call_events, events, given, tasks, tool_calls, work
 from overnight.store.events import Draft
 from overnight.store.given import Said
 from overnight.store.places import reserve
@@ -57,7 +57,7 @@ def confirm(
         return _again(connection, call, said, attention, _not_asked(call))
     denied = Outcome(f"The user denied this tool call{f': {deny_message}' if deny_message else '.'}", is_error=True)
     move = Move(call, CallStatus.ALLOWED) if allow else Move(call, CallStatus.DONE, denied)
-    return _take(connection, move, said, attention, [] if allow else call_events.result(call, denied))
+    return _take(connection, move, said, attention, [] if allow else [call_events.result(call, denied)])
 
 
 def provide(
@@ -83,6 +83,29 @@ def provide(
         raise _refusal(said, _not_the_clients(call))
     if call.status == CallStatus.DONE:
         return _again(connection, call, said, attention, "has ended, and takes no result any more")
+    return _take(connection, Move(call, CallStatus.DONE, Outcome(content, is_error)), said, attention, [])
+
+
+def hand_in(
+    connection: Connection, workspace_id: str, session_id: str, call_id: str, content: Content, *, is_error: bool
+) -> Answered:
+    """The result of a call that a worker of the session's environment has carried out.
+
+    Raises `NotFound`, `SessionClosed`, and `InvalidRequest` for another's call and for one that has its result.
+    """
+    payload = {"tool_use_id": call_id, "content": content, "is_error": is_error}
+    said = Said(event_types.USER_TOOL_RESULT, "tool_use_id", payload)
+    if (earlier := given.before(connection, workspace_id, session_id, said)) is not None:
+        return _as_before(earlier)
+    attention = call_attention(connection, workspace_id, session_id, count=0)
+    call = _find(connection, session_id, said)
+    if not call_events.is_for_environment(call):
+        raise _refusal(said, _not_the_environments(call))
+    if call.status == CallStatus.ASKED:
+        raise _refusal(said, "must be allowed before it is carried out, with user.tool_confirmation")
+    if call.status == CallStatus.DONE:
+        return _again(connection, call, said, attention, "has ended, and takes no result any more")
+    work.progressed(connection, session_id)
     return _take(connection, Move(call, CallStatus.DONE, Outcome(content, is_error)), said, attention, [])
 
 
@@ -137,8 +160,16 @@ def _not_asked(call: ToolCall) -> str:
     return f"{state}, and does not wait for a confirmation"
 
 
+def _not_the_environments(call: ToolCall) -> str:
+    if call_events.is_for_client(call):
+        return f"is a call of {call.name}: send its result as user.custom_tool_result"
+    return f"is a call of {call.name}, which is carried out by Overnight's workers; leave it out"
+
+
 def _not_the_clients(call: ToolCall) -> str:
     asked = call.status == CallStatus.ASKED
+    if call_events.is_for_environment(call) and not asked:
+        return f"is a call of {call.name}, which the environment carries out: send its result as user.tool_result"
     remedy = "allow or deny it with user.tool_confirmation" if asked else "leave it out"
     return f"is a call of {call.name}, which is not the client's to carry out; {remedy}"
 

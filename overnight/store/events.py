@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
+from overnight import event_types
 from overnight.ids import EVENT, new_id
 from overnight.models import Event, Task
 from overnight.store.bulk import insert_rows
+from overnight.store.listing import between
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def append(
 
 #: An event and its task's times: a user's event is processed when its task starts, any other when it is written.
 LISTED: Any = select(Event, col(Task.started_at), col(Task.finished_at)).outerjoin(
-    Task, (col(Event.task_id) == col(Task.id)) & col(Event.type).startswith("user.")
+    Task, (col(Event.task_id) == col(Task.id)) & col(Event.type).in_(sorted(event_types.SAID))
 )
 FOLLOW = (
     LISTED.where(col(Event.session_id) == bindparam("session_id"), col(Event.seq) > bindparam("after_seq"))
@@ -80,10 +82,7 @@ def page(
         statement = statement.where(col(Event.seq) < cursor if newest_first else col(Event.seq) > cursor)
     if types:
         statement = statement.where(col(Event.type).in_(types))
-    if since is not None:
-        statement = statement.where(col(Event.created_at) >= since)
-    if until is not None:
-        statement = statement.where(col(Event.created_at) <= until)
+    statement = statement.where(*between(col(Event.created_at), since, until))
     order = col(Event.seq).desc() if newest_first else col(Event.seq).asc()
     rows: Sequence[Row[Any]] = connection.execute(statement.order_by(order).limit(limit)).all()
     return rows

@@ -32,9 +32,11 @@ class Lease:
     agent_id: str
     agent_version: int
     overrides: dict[str, Any] | None
+    environment_id: str
     model: str
     system: str | None
     max_tokens: int
+    budget_nanousd: int | None
     user_id: str | None
     created_at: datetime
     idle_since: datetime | None
@@ -51,6 +53,13 @@ class Stamp:
     ledger_seq: int
     inbox: int
     now: datetime
+    # where a request has been paid for: the session's sums since, and its budget
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    cost_nanousd: int | None = None
+    budget_nanousd: int | None = None
 
 
 ACQUIRE = Prepared(
@@ -79,9 +88,11 @@ ACQUIRE = Prepared(
         col(Session.agent_id),
         col(Session.agent_version),
         col(Session.overrides),
+        col(Session.environment_id),
         col(Session.model),
         col(Session.system),
         col(Session.max_tokens),
+        col(Session.budget_nanousd),
         col(Session.user_id),
         col(Session.created_at),
         col(Session.idle_since),

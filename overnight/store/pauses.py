@@ -1,5 +1,6 @@
 """How an owner lets go of a session before its turn is over: to wait, to hand it on, to rest. Guarded like turns."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,6 @@ from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from overnight import event_types, expiry
-from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Session, Task
 from overnight.states import Life, TaskStatus, WaitReason
@@ -17,7 +17,7 @@ from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, move, record, start
+from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, keep, move, record, start
 
 #: Seconds after which another worker may try what this one cannot; doubled with each try.
 WORKER_PAUSE = 2.0
@@ -42,10 +42,10 @@ def park(connection: Connection, turn: Turn, pause: Pause, call: Call | None) ->
 
 
 def wait(
-    connection: Connection, turn: Turn, reason: WaitReason, delay: float | None, told: Draft, **changes: Any
+    connection: Connection, turn: Turn, reason: WaitReason, delay: float | None, told: Sequence[Draft], **changes: Any
 ) -> None:
     """The task waits, at most `delay` seconds, and the session is let go. Going on to wait for a worker is silent."""
-    drafts = [] if turn.task.wait_reason == reason == WaitReason.WORKER else [told]
+    drafts = [] if turn.task.wait_reason == reason == WaitReason.WORKER else told
     stamp = leases.guard(connection, turn.lease, events=len(drafts))
     due = None if delay is None else stamp.now + timedelta(seconds=delay)
     _wait(connection, turn, stamp, reason, due, **changes)
@@ -56,7 +56,7 @@ def wait_for_worker(connection: Connection, turn: Turn, error: dict[str, Any]) -
     """No worker that has come by can do it: another one may, sooner or later."""
     delay = min(WORKER_PAUSE * 2 ** min(turn.task.attempts, 8), LONGEST_WORKER_PAUSE)
     told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
-    wait(connection, turn, WaitReason.WORKER, delay, told, error=error, attempts=turn.task.attempts + 1)
+    wait(connection, turn, WaitReason.WORKER, delay, [told], error=error, attempts=turn.task.attempts + 1)
 
 
 def _wait(
@@ -69,8 +69,7 @@ def _wait(
         due = stamp.now
     due = _in_time(due, task.deadline)
     if task.status == TaskStatus.WAITING:
-        if tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes) is None:
-            raise LeaseLost(task.session_id)  # somebody ended it while we looked
+        keep(connection, task, wait_reason=reason, due_at=due, **changes)  # unless somebody ended it while we looked
     else:
         if task.status == TaskStatus.QUEUED:
             start(connection, task, stamp)

@@ -26,6 +26,6 @@ def calls(connection: Connection, of: Sequence[Task]) -> dict[str, list[ToolCall
     )
     found: dict[str, list[ToolCall]] = {task_id: [] for task_id in waiting}
     for call in every(connection, ToolCall, statement):
-        if call_events.is_for_somebody(call):
+        if call_events.is_for_person(call):
             found[call.task_id].append(call)
     return found

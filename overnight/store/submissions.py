@@ -78,6 +78,7 @@ class NewTask:
     not_before: datetime | None = None
     deadline: datetime | None = None
     max_steps: int | None = None
+    note: list[dict[str, Any]] | None = None
     id: str = field(default_factory=lambda: new_id(TASK))
 
 
@@ -93,11 +94,11 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A task that will run, how many are ahead of it, its event, and whether to send a wake-up after the commit."""
+    """A task that will run, how many are ahead of it, its events, and whether to send a wake-up after the commit."""
 
     task: Task
     ahead: int
-    event: Draft
+    events: list[Draft]
     wake: bool
 
 
@@ -111,7 +112,8 @@ def submit(
     extra: Sequence[Draft] = (),
 ) -> Accepted:
     """Appends a task to an open session. Raises `NotFound`, `SessionClosed`; `InvalidRequest` for a past deadline."""
-    drafts = [*extra, user_message(new)]
+    told = what_was_said(new)
+    drafts = [*extra, *told]
     values = {"session_id": session_id, "workspace": workspace_id, "events": len(drafts), "max_age": float(max_age)}
     row = ACCEPT.first(connection, values)
     if row is None:
@@ -120,7 +122,7 @@ def submit(
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
     ahead = AHEAD.every(connection, {"session_id": session_id})[0].tasks
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
-    return Accepted(task, ahead, drafts[-1], attention.wake)
+    return Accepted(task, ahead, told, attention.wake)
 
 
 def insert_task(
@@ -138,6 +140,7 @@ def insert_task(
         "wait_reason": WaitReason.SCHEDULED if scheduled else None,
         "due_at": new.not_before if scheduled else None,
         "content": new.content,
+        "note": new.note,
         "labels": new.labels,
         "user_id": new.user_id,
         "deadline": new.deadline,
@@ -174,17 +177,18 @@ def cancel(connection: Connection, workspace_id: str, task_id: str) -> tuple[Tas
 
 
 def interrupt(connection: Connection, workspace_id: str, session_id: str) -> tuple[Draft, bool]:
-    """Stops what the session is doing: its running task, or the one that waits for a retry. The queue goes on.
+    """Stops what the session is doing: the task that runs, waits in the middle, or is next. The queue goes on.
 
     Gives the recorded event and whether to send a wake-up. Raises `NotFound` and `SessionClosed`.
     """
     attention = call_attention(connection, workspace_id, session_id, count=1)
     head = tasks.at_work(connection, session_id)
-    stopped = head is not None and tasks.request_stop(connection, head.id, StopRequest.INTERRUPT)
-    draft = Draft(event_types.USER_INTERRUPT, task_id=head.id if head and stopped else None)
+    if head is not None and head.wait_reason == WaitReason.SCHEDULED:
+        head = None
+    draft = Draft(event_types.USER_INTERRUPT, task_id=head.id if head else None)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, [draft])
-    if head is not None and not stopped and head.wait_reason not in {None, WaitReason.SCHEDULED}:
-        _end_waiting(connection, head)
+    if head is not None and not tasks.request_stop(connection, head.id, StopRequest.INTERRUPT):
+        _end_at_rest(connection, head)
     return draft, attention.wake
 
 
@@ -231,15 +235,17 @@ def why_closed(connection: Connection, workspace_id: str, session_id: str) -> No
     return SessionClosed(f"session {session_id} is {row.life}{reason}; start a new session")
 
 
-def user_message(new: NewTask) -> Draft:
-    return Draft(event_types.USER_MESSAGE, {"content": new.content}, new.id)
+def what_was_said(new: NewTask) -> list[Draft]:
+    """Its `user.message`, and the `system.message` that goes with it."""
+    note = [Draft(event_types.SYSTEM_MESSAGE, {"content": new.note}, new.id)] if new.note else []
+    return [Draft(event_types.USER_MESSAGE, {"content": new.content}, new.id), *note]
 
 
-def _end_waiting(connection: Connection, head: Task) -> None:
+def _end_at_rest(connection: Connection, head: Task) -> None:
     abandon.open_calls(connection, head, "the user interrupted")
     attention = call_attention(connection, head.workspace_id, head.session_id, count=1)
-    waiting = [TaskStatus.WAITING]
-    tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=waiting, stop_reason="interrupted")
+    at_rest = [TaskStatus.QUEUED, TaskStatus.WAITING]
+    tasks.move(connection, head.id, TaskStatus.CANCELLED, sources=at_rest, stop_reason="interrupted")
     draft = Draft(event_types.TASK_CANCELLED, {"stop_reason": "interrupted"}, head.id)
     events.append(connection, head.workspace_id, head.session_id, attention.event_seq, attention.now, [draft])
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, case, delete, or_, select, tuple_, union_all, update
 from sqlmodel import col
 
+from overnight.environment_models import Work
 from overnight.models import Event, Idempotency, Message, ModelCall, Session, Task, ToolCall
 from overnight.states import Life
 from overnight.store.clock import after, ago, now
@@ -55,7 +56,7 @@ def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:
     for table, key in ((Message, col(Message.seq)), (Event, col(Event.seq))):
         rows = select(key).where(col(table.session_id) == session_id).limit(batch).scalar_subquery()
         left += connection.execute(delete(table).where(col(table.session_id) == session_id, key.in_(rows))).rowcount
-    for owned in (ModelCall, ToolCall, Task):
+    for owned in (ModelCall, ToolCall, Task, Work):
         ids = select(col(owned.id)).where(col(owned.session_id) == session_id).limit(batch).scalar_subquery()
         left += connection.execute(delete(owned).where(col(owned.id).in_(ids))).rowcount
     if left:

@@ -15,6 +15,7 @@ from overnight.states import CALL_MOVES, AskedBecause, CallStatus, one_of, sourc
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now
 from overnight.store.prepared import Prepared
+from overnight.tools.kinds import Kind
 
 #: Text, or content blocks.
 Content = str | list[dict[str, Any]]
@@ -31,6 +32,7 @@ FIND = Prepared(
 )
 
 NOT_RUN = "This tool was not run: {why}."
+HANDED_OUT = "This tool was with a worker of the environment when {why}. Whether it had its effect is not known."
 UNCERTAIN = "This tool was running when {why}. Whether it had its effect is not known."
 
 
@@ -83,8 +85,11 @@ def make(connection: Connection, move: Move) -> bool:
 
 def abandoned(call: ToolCall, why: str) -> Outcome:
     """The result of a call that nobody will finish, as `why` says."""
-    ran = call.status == CallStatus.RUNNING
-    return Outcome((UNCERTAIN if ran else NOT_RUN).format(why=why), is_error=True)
+    if call.kind == Kind.ENVIRONMENT and call.status != CallStatus.ASKED:
+        said = HANDED_OUT
+    else:
+        said = UNCERTAIN if call.status == CallStatus.RUNNING else NOT_RUN
+    return Outcome(said.format(why=why), is_error=True)
 
 
 def results(calls: Collection[ToolCall]) -> list[dict[str, Any]]:

@@ -19,7 +19,10 @@ from overnight.store import abandon, call_events, calls, leases, ledger, tasks, 
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, move, record, start
+from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, keep, move, record, start
+
+#: Places for what a turn's end tells last: usage and idleness, or the next request's start.
+LAST_WORDS = 2
 
 
 def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Turn:
@@ -48,9 +51,7 @@ def go_on(connection: Connection, turn: Turn, reply: Reply, asked: Sequence[Tool
         tool_calls.insert(connection, stamp.now, placed)
     fresh = {"attempts": 0, "retry_since": None, "error": None, "open_calls": len(asked)}
     end = {"steps": task.steps + 1, "ledger_end": stamp.ledger_seq}
-    kept = tasks.keep(connection, task, **fresh, **end, **calls.totals(task, call))
-    if kept is None:
-        raise LeaseLost(task.session_id)
+    kept = keep(connection, task, **fresh, **end, **calls.totals(task, call))
     record(connection, turn.lease, stamp, drafts)
     return replace(turn, lease=replace(turn.lease, ledger_seq=stamp.ledger_seq, now=stamp.now), task=kept, span=None)
 
@@ -63,11 +64,11 @@ def succeed(connection: Connection, turn: Turn, reply: Reply, *, chain: bool = F
         *turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_SUCCEEDED, {"stop_reason": reply.stop_reason}, task.id),
     ]
-    stamp = _answer(connection, turn, reply, events=len(drafts) + 1)
+    stamp = _answer(connection, turn, reply, events=len(drafts) + LAST_WORDS)
     done = {"output": reply.text, "stop_reason": reply.stop_reason, "steps": task.steps + 1, "error": None}
     end = {"ledger_end": stamp.ledger_seq}
     move(connection, task, TaskStatus.SUCCEEDED, [TaskStatus.RUNNING], **done, **end, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "end_turn", chain)
+    return _finish(connection, turn, stamp, drafts, turn_events.idle("end_turn", task), chain)
 
 
 def fail(
@@ -82,15 +83,15 @@ def fail(
         *turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_FAILED, {"error": error}, task.id),
     ]
-    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + 1)
+    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + LAST_WORDS)
     failed = {"error": error, "stop_reason": "refusal" if refused else "error"}
     move(connection, task, TaskStatus.FAILED, [TaskStatus.RUNNING], **failed, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "refusal" if refused else "retries_exhausted", chain)
+    return _finish(connection, turn, stamp, drafts, turn_events.failed(error, task), chain)
 
 
-def give_up(connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any]) -> Following:
+def give_up(connection: Connection, turn: Turn, error: dict[str, Any]) -> Following:
     """The task fails before its next step begins."""
-    return fail(connection, _taken_up(connection, Turn(lease, task, None, limits)), error, None)
+    return fail(connection, _taken_up(connection, turn), error, None)
 
 
 def stop(
@@ -105,22 +106,22 @@ def stop(
         *turn_events.request_end(turn.span, call),
         Draft(event_types.TASK_CANCELLED, {"stop_reason": reason}, task.id),
     ]
-    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + 1)
+    stamp = end_turn(connection, turn, call, messages=0, events=len(drafts) + LAST_WORDS)
     move(connection, task, TaskStatus.CANCELLED, [TaskStatus.RUNNING], stop_reason=reason, **calls.totals(task, call))
-    return _finish(connection, turn, stamp, drafts, "end_turn", chain)
+    return _finish(connection, turn, stamp, drafts, turn_events.idle("end_turn", task), chain)
 
 
 def _finish(
-    connection: Connection, turn: Turn, stamp: Stamp, drafts: list[Draft], stop_reason: str, chain: bool
+    connection: Connection, turn: Turn, stamp: Stamp, drafts: list[Draft], idle: Draft, chain: bool
 ) -> Following:
     lease, task = turn.lease, turn.task
     # The inbox still at this task's number: nothing was submitted or changed since, so nothing is left.
     following = None if stamp.inbox == task.seq else tasks.head(connection, lease.session_id)
     if following is None:
-        drafts.append(Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": stop_reason}}, task.id))
+        drafts += [turn_events.usage(stamp, task), idle]
         wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    elif chain and is_due(following, stamp.now) and is_plain(following):
+    elif chain and is_due(following, stamp.now) and is_plain(following) and lease.budget_nanousd is None:
         begun = start(connection, following, stamp)
         span = turn_events.request_start(lease.model, following)
         record(connection, lease, stamp, [*drafts, span])
@@ -130,8 +131,8 @@ def _finish(
 
 
 def is_plain(task: Task) -> bool:
-    """It may begin unseen: nothing of it is done, and no limit can have been reached."""
-    return task.steps == 0 and task.deadline is None
+    """It may begin unseen: nothing of it is done, nobody wants it stopped, and no limit can have been reached."""
+    return task.steps == 0 and task.stop_request is None and task.deadline is None
 
 
 def _taken_up(connection: Connection, turn: Turn) -> Turn:
@@ -172,6 +173,5 @@ def _exchange(turn: Turn, reply: Reply) -> list[dict[str, Any]]:
         "message_id": reply.call.message_id,
         "stop_reason": reply.stop_reason,
     }
-    prompt: dict[str, Any] = {"role": "user", "content": task.content}
-    said = [answer] if turn.is_under_way else [prompt, answer]
-    return [{"task_id": task.id, **message} for message in said]
+    before = [{"role": role, "content": content} for role, content in turn.spoken]
+    return [{"task_id": task.id, **message} for message in (*before, answer)]

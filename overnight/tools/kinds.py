@@ -6,6 +6,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     PYTHON = "python"
     BUILTIN = "builtin"
+    ENVIRONMENT = "environment"  # its workers, which answer with `user.tool_result`
     MCP = "mcp"
     CUSTOM = "custom"  # the client, which answers with `user.custom_tool_result`
     SERVER = "server"  # Claude's side

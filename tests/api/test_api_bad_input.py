@@ -85,7 +85,8 @@ BODIES = [
     ("/v1/sessions/{}/events", {"events": [EVENT] * 51}, "events"),
     ("/v1/sessions/{}/events", {"events": [{"type": "agent.message"}]}, "events.0"),
     ("/v1/sessions/{}/events", {"events": [{"type": "user.message", "content": []}]}, "events.0.content"),
-    ("/v1/sessions/{}/events", {"events": [{"type": "user.tool_result"}]}, "events.0"),
+    ("/v1/sessions/{}/events", {"events": [{"type": "user.tool_result"}]}, "events.0.tool_use_id"),
+    ("/v1/sessions/{}/events", {"events": [{"type": "user.define_outcome"}]}, "events.0"),
     (
         "/v1/sessions/{}/events",
         {"events": [{"type": "user.interrupt", "session_thread_id": "t"}]},
@@ -233,7 +234,10 @@ def test_what_is_not_there(client: TestClient) -> None:
 
 
 def test_a_method_that_is_not_there(client: TestClient) -> None:
-    for method, path, allowed in (("PUT", "/v1/tasks", "GET, POST"), ("PATCH", "/v1/sessions/sesn_1", "DELETE, GET")):
+    for method, path, allowed in (
+        ("PUT", "/v1/tasks", "GET, POST"),
+        ("PATCH", "/v1/sessions/sesn_1", "DELETE, GET, POST"),
+    ):
         response = client.request(method, path)
         complaint(response, 405)
         assert response.headers["allow"] == allowed

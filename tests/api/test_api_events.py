@@ -58,6 +58,28 @@ def test_an_interrupt_stops_the_running_task(client: TestClient, session_id: str
     assert recorded["processed_at"] is not None
 
 
+def test_an_interrupt_stops_the_turn_that_is_about_to_begin(
+    client: TestClient, session_id: str, worker: Worker
+) -> None:
+    first, second = send(client, session_id, MESSAGE, MESSAGE)
+    [interrupt] = send(client, session_id, INTERRUPT)
+    assert interrupt["task_id"] == first["task_id"]
+    stopped = client.get(f"/v1/tasks/{first['task_id']}").json()
+    assert (stopped["status"], stopped["stop_reason"]) == ("cancelled", "interrupted")
+    worker.answer(session_id, "Hi.")
+    assert client.get(f"/v1/tasks/{second['task_id']}").json()["status"] == "succeeded"
+
+
+def test_after_the_only_turn_is_stopped_the_session_says_that_it_is_idle(
+    client: TestClient, session_id: str, worker: Worker
+) -> None:
+    send(client, session_id, MESSAGE, INTERRUPT)
+    assert client.get(f"/v1/sessions/{session_id}").json()["status"] == "idle"
+    worker.rest(session_id)
+    [idle] = listed(client, session_id, **{"types[]": "session.status_idle"})["data"]
+    assert idle["stop_reason"] == {"type": "end_turn"}
+
+
 def test_an_interrupt_of_an_idle_session_is_only_recorded(client: TestClient, session_id: str) -> None:
     [interrupt] = send(client, session_id, INTERRUPT)
     assert interrupt["task_id"] is None
@@ -88,6 +110,7 @@ def test_the_record_of_a_turn(client: TestClient, session_id: str, worker: Worke
         "agent.message",
         "span.model_request_end",
         "task.succeeded",
+        "session.usage",
         "session.status_idle",
     ]
     assert events[3]["id"] == "sevt_answer"
@@ -113,3 +136,40 @@ def test_paging_and_filters(client: TestClient, session_id: str, worker: Worker)
     assert [event["type"] for event in listed(client, session_id, **types)["data"]] == ["user.message", "agent.message"]
     assert listed(client, session_id, **{"created_at[gt]": "2100-01-01T00:00:00Z"})["data"] == []
     assert len(listed(client, session_id, **{"created_at[lt]": "2100-01-01T00:00:00Z"})["data"]) == len(everything)
+
+
+NOTE = {"type": "system.message", "content": [{"type": "text", "text": "Be brief."}]}
+
+
+def test_a_system_message_goes_with_the_users(client: TestClient, worker: Worker, session_id: str) -> None:
+    sent = client.post(f"/v1/sessions/{session_id}/events", json={"events": [MESSAGE, NOTE]}).json()["data"]
+    assert [event["type"] for event in sent] == ["user.message", "system.message"]
+    assert sent[1]["content"] == NOTE["content"]
+    assert sent[0]["task_id"] == sent[1]["task_id"]
+    worker.answer(session_id)
+    listed = client.get(f"/v1/sessions/{session_id}/events").json()["data"][:2]
+    assert [event["id"] for event in listed] == [event["id"] for event in sent]
+    assert listed[0]["processed_at"] == listed[1]["processed_at"] is not None
+    said = client.get(f"/v1/sessions/{session_id}/messages").json()["data"]
+    assert [message["role"] for message in said] == ["user", "system", "assistant"]
+    assert said[1]["content"] == NOTE["content"]
+
+
+@pytest.mark.parametrize(
+    ("events", "field"),
+    [
+        ([NOTE], "events.0.type"),
+        ([NOTE, MESSAGE], "events.0.type"),
+        ([MESSAGE, NOTE, NOTE], "events.1.type"),
+        ([MESSAGE, {"type": "user.interrupt"}, NOTE], "events.2.type"),
+        ([MESSAGE, {**NOTE, "content": []}], "events.1.content"),
+        ([MESSAGE, {**NOTE, "content": [{"type": "image"}]}], "events.1.content.0.type"),
+    ],
+)
+def test_a_system_message_has_its_place(
+    client: TestClient, session_id: str, events: list[dict[str, Any]], field: str
+) -> None:
+    answer = client.post(f"/v1/sessions/{session_id}/events", json={"events": events})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"]["field"] == field
+    assert client.get(f"/v1/sessions/{session_id}/events").json()["data"] == []

@@ -1,5 +1,6 @@
 """Schemathesis reads the OpenAPI document and tries to prove it wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import schemathesis
@@ -7,7 +8,10 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from api.app import create_app
+from overnight.models import DEFAULT_WORKSPACE
 from overnight.settings import Settings
+from overnight.store import work
+from overnight.store.database import Database
 from tests.api.support import KEY, Api
 
 schema = schemathesis.openapi.from_dict(create_app(Settings(redis_url="redis://127.0.0.1:1/0")).openapi())
@@ -28,12 +32,35 @@ def test_the_document_holds(case: Any, api: Api) -> None:
         case.call_and_validate(base_url=api.url, headers=HEADERS, excluded_checks=checks)
 
 
+def work_in(environment_id: str, api: Api) -> str:
+    """What its worker has of a new session."""
+    session = api.client.post("/v1/sessions", json={"environment_id": environment_id}).json()
+    database = Database(api.database_url)
+    with database.write() as connection:
+        work.queue(connection, DEFAULT_WORKSPACE, session["id"], environment_id)
+    database.close()
+    item = api.client.get(f"/v1/environments/{environment_id}/work/poll").json()
+    return str(api.client.post(f"/v1/environments/{environment_id}/work/{item['id']}/ack").json()["id"])
+
+
 def of_something_real(case: Any, api: Api) -> None:
-    """The same call for a task, a session and an agent that exist."""
-    task = api.client.post("/v1/tasks", json={"prompt": "x"}).json()
+    """The same call for things that exist."""
+    real = {name: REAL[name](api) for name in case.path_parameters if name != "work_id"}
+    if "work_id" in case.path_parameters:
+        real["work_id"] = work_in(real["environment_id"], api)
     if case.path.endswith("/stream"):  # of an open session it would not end
-        api.client.post(f"/v1/sessions/{task['session_id']}/archive")
-    agent = api.client.post("/v1/agents", json={"name": "x", "model": "x"}).json()
-    real = {"task_id": task["id"], "session_id": task["session_id"], "agent_id": agent["id"]}
+        api.client.post(f"/v1/sessions/{real['session_id']}/archive")
     case.path_parameters = {name: real[name] for name in case.path_parameters}
     case.query.pop("wait", None)
+
+
+def made(path: str, body: dict[str, str], field: str = "id") -> Callable[[Api], str]:
+    return lambda api: str(api.client.post(path, json=body).json()[field])
+
+
+REAL = {
+    "task_id": made("/v1/tasks", {"prompt": "x"}),
+    "session_id": made("/v1/tasks", {"prompt": "x"}, "session_id"),
+    "agent_id": made("/v1/agents", {"name": "x", "model": "x"}),
+    "environment_id": made("/v1/environments", {"name": "x"}),
+}

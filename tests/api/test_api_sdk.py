@@ -45,7 +45,7 @@ def test_the_life_of_a_session(sdk: Anthropic, worker: Worker) -> None:
     assert sent.data[0].processed_at is None
     types = [event.type for event in sdk.beta.sessions.events.list(session.id, limit=2)]
     assert types[0] == "user.message"
-    assert types[-2:] == ["user.message", "user.interrupt"]
+    assert types[-3:] == ["user.message", "user.interrupt", "task.cancelled"]
     archived = sdk.beta.sessions.archive(session.id)
     assert archived.status == "terminated"
     assert archived.archived_at is not None
@@ -78,11 +78,10 @@ def test_unsupported_parts_are_refused_by_name(sdk: Anthropic) -> None:
         sdk.beta.sessions.create(agent=overrides, environment_id="env_default")
     assert "agent.skills: is not supported yet" in refused.value.message
     session = sdk.beta.sessions.create(agent="agent_default", environment_id="env_default")
-    result: Any = {"type": "user.tool_result", "tool_use_id": "t"}
+    outcome: Any = {"type": "user.define_outcome", "description": "done"}
     with pytest.raises(anthropic.BadRequestError) as refused:
-        sdk.beta.sessions.events.send(session.id, events=[result])
-    assert "user.tool_result" in refused.value.message
-    assert "not supported yet" in refused.value.message
+        sdk.beta.sessions.events.send(session.id, events=[outcome])
+    assert "user.define_outcome" in refused.value.message
 
 
 def test_a_stream_with_deltas_folds_into_the_message(

@@ -23,6 +23,7 @@ TURN = [
     "agent.message",
     "span.model_request_end",
     "task.succeeded",
+    "session.usage",
     "session.status_idle",
 ]
 
@@ -66,9 +67,9 @@ def test_from_the_middle(api: Api, worker: Worker, session_id: str, listener: ht
     send(api, session_id)
     worker.answer(session_id)
     with streaming(listener, session_id, last_event_id="4") as records:
-        assert types(records, 3) == TURN[4:]
+        assert types(records, 4) == TURN[4:]
     with streaming(listener, session_id, "?last_event_id=1", last_event_id="6") as records:
-        assert types(records, 1) == TURN[6:], "the header is newer than the address"
+        assert types(records, 2) == TURN[6:], "the header is newer than the address"
 
 
 def test_from_now_on(
@@ -141,12 +142,12 @@ def test_words_as_they_come(
         texts = [json.loads(record["data"])["delta"]["content"]["text"] for record in frames[1:]]
         assert texts == ["Do", "ne."]
         worker.succeed(turn)
-        assert [record["event"] for record in islice(stream, 4)] == TURN[3:]
+        assert [record["event"] for record in islice(stream, 5)] == TURN[3:]
         say(live.event_delta("sevt_answer", "too late"))
         say(live.event_start("sevt_answer"))
         send(api, session_id)
         assert next(stream)["event"] == "user.message"
-        assert types(deaf, 7) == [*TURN[1:], "user.message"]
+        assert types(deaf, 8) == [*TURN[1:], "user.message"]
     watches.close()
 
 

@@ -30,7 +30,7 @@ def test_it_answers_and_goes_on_after_everything_was_stopped(shell: Shell) -> No
 
 
 def test_ctrl_c_leaves_a_task_that_goes_on_at_the_next_start(shell: Shell) -> None:
-    with shell.start("run", "Slowly. [[sim latency=15]]") as running:
+    with shell.start("run", "Slowly. [[sim latency=8]]") as running:
         running.wait_until_it_says("running")
         running.signal(signal.SIGINT)
         said = running.end().expect(130)
@@ -45,7 +45,7 @@ def test_ctrl_c_leaves_a_task_that_goes_on_at_the_next_start(shell: Shell) -> No
 def test_a_stack_of_another_command_that_stops_is_replaced(shell: Shell) -> None:
     with shell.start("up", "--port", "0", "--no-flower") as up:
         up.wait_until_it_says("Ctrl-C drains and stops")
-        with shell.start("run", "Slowly. [[sim latency=15]]") as running:
+        with shell.start("run", "Slowly. [[sim latency=8]]") as running:
             running.wait_until_it_says("running")
             up.signal(signal.SIGTERM)
             up.end().expect(0)

@@ -26,6 +26,7 @@ class Case:
     prompt: list[Block]
     opening: list[Block]
     paused: bool
+    note: list[Block]  # of what is asked, or of the turn under way
 
 
 class Teller:
@@ -47,6 +48,14 @@ class Teller:
         self.open.clear()
         blank = [{"type": "text", "text": " "}] if self._draw(st.integers(0, 5)) == 0 else []
         return [*blank, self.text()]
+
+    def note(self) -> list[Block]:
+        return [self.text()] if self._draw(st.integers(0, 3)) == 0 else []
+
+    def ask(self, prompt: list[Block], note: list[Block]) -> None:
+        self.say("user", prompt)
+        if note:
+            self.say("system", note)
 
     def reply(self) -> list[Block]:
         """The beginning of a reply: what was left open is answered first."""
@@ -120,20 +129,20 @@ def cases(draw: st.DrawFn) -> Case:
     """Some turns that have ended, then a prompt, or a turn under way: after results, or paused."""
     teller = Teller(draw)
     for _ in range(draw(st.integers(0, 3))):
-        teller.say("user", teller.prompt())
+        teller.ask(teller.prompt(), teller.note())
         _steps(teller, draw)
         teller.finish() if draw(st.booleans()) else teller.stop()
     state = draw(st.sampled_from(["prompt", "results", "paused"]))
-    prompt = teller.prompt()
+    prompt, note = teller.prompt(), teller.note()
     if state == "prompt":
-        return Case(teller.entries, prompt, [], paused=False)
-    teller.say("user", prompt)
+        return Case(teller.entries, prompt, [], paused=False, note=note)
+    teller.ask(prompt, note)
     _steps(teller, draw)
     if state == "paused":
         teller.pause()
     else:
         teller.answer(teller.call())
-    return Case(teller.entries, [], prompt, paused=state == "paused")
+    return Case(teller.entries, [], prompt, paused=state == "paused", note=note)
 
 
 def _steps(teller: Teller, draw: st.DrawFn) -> None:

@@ -40,6 +40,7 @@ TOOLBOX = Toolbox(
         *(Entry(each.name, Kind.PYTHON, each.definition, each) for each in (again, asks, tells)),
         *(Entry(name, Kind.OVERNIGHT, definition) for name, definition in DEFINITIONS.items()),
         Entry("clients", Kind.CUSTOM, {}),
+        Entry("bash", Kind.ENVIRONMENT, {}),
         Entry("elsewhere", Kind.PYTHON, None),
         Entry("web_search", Kind.SERVER, {}),
     ]
@@ -58,6 +59,8 @@ def call(name: str, status: str = "requested", **more: Any) -> ToolCall:
         ("tells", "allowed", "running"),
         ("clients", "requested", "awaited"),
         ("clients", "allowed", "awaited"),
+        ("bash", "requested", "awaited"),
+        ("bash", "allowed", "awaited"),
         ("again", "running", "running"),
         ("asks", "running", "asked"),
         ("tells", "running", "done"),

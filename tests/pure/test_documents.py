@@ -10,7 +10,7 @@ import pytest
 
 from overnight.settings import Settings
 from overnight.stack.environment import variable
-from overnight.states import CALL_MOVES, LIFE_MOVES, TASK_MOVES, diagram
+from overnight.states import CALL_MOVES, LIFE_MOVES, TASK_MOVES, WORK_MOVES, diagram
 from tests.command_line import options_of
 from tests.compose import ROOT
 
@@ -70,7 +70,7 @@ def test_modules_that_are_named_exist() -> None:
 
 def test_the_diagrams_are_those_of_the_code() -> None:
     drawn = re.findall(r"```mermaid\n(.*?)\n```", ARCHITECTURE, re.DOTALL)
-    assert drawn == [diagram(TASK_MOVES), diagram(LIFE_MOVES), diagram(CALL_MOVES)]
+    assert drawn == [diagram(moves) for moves in (TASK_MOVES, LIFE_MOVES, CALL_MOVES, WORK_MOVES)]
 
 
 def test_every_dependency_is_explained() -> None:

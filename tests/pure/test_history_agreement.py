@@ -13,8 +13,9 @@ from tests.pure.test_history_rules import SPOILS, Spoil, built
 from worker.history_faults import InvalidHistory, Rule
 from worker.history_rules import check
 
-# Claude joins messages of one role; we never send two. What it said before is compared with the ledger by us alone.
-STRICTER = {Rule.ROLES_ALTERNATE, Rule.THINKING_UNTOUCHED, Rule.THINKING_KEPT}
+# Claude joins messages of one role, and takes system messages elsewhere; we never send such. What it said before is
+# compared with the ledger by us alone.
+STRICTER = {Rule.ROLES_ALTERNATE, Rule.NOTE_PLACE, Rule.THINKING_UNTOUCHED, Rule.THINKING_KEPT}
 
 
 def ours(messages: list[dict[str, Any]], case: Case) -> Rule | None:

@@ -22,7 +22,7 @@ Message = dict[str, Any]
 
 
 def built(case: Case, cut: int = 0) -> list[Message]:
-    return context.messages(case.history, case.prompt, cut, opening=case.opening)
+    return context.messages(case.history, case.prompt, cut, opening=case.opening, note=case.note)
 
 
 def check_case(case: Case, messages: list[Message], cut: int = 0) -> None:
@@ -43,7 +43,7 @@ def test_what_is_left_after_any_shortening_is_valid(case: Case) -> None:
         cut = case.history[-1].seq
         rest = [entry for entry in case.history if entry.seq > begin_after]
         assert len(rest) < len(case.history)
-        case = Case(rest, case.prompt, case.opening, case.paused)
+        case = Case(rest, case.prompt, case.opening, case.paused, case.note)
         check_case(case, messages := built(case, cut), cut)
         event("cut within a turn" if messages[0]["content"][-1] == context.GONE else "cut between turns")
         opens = [block for block in case.opening if block["text"].strip()]
@@ -52,7 +52,7 @@ def test_what_is_left_after_any_shortening_is_valid(case: Case) -> None:
 
 
 def said_by_user(messages: list[Message]) -> list[Block]:
-    return [block for message in messages[::2] for block in message["content"]]
+    return [block for message in by("user", messages) for block in message["content"]]
 
 
 @given(cases(), st.data())
@@ -192,25 +192,45 @@ def drop_thinking_before_a_call(messages: list[Message], data: st.DataObject) ->
 
 
 def end_with_thinking(messages: list[Message], data: st.DataObject) -> None:
-    assume(len(messages) > 2)
-    n = 2 * data.draw(st.integers(0, (len(messages) - 1) // 2 - 1)) + 1
+    replies = [n for n, message in enumerate(messages[:-1]) if message["role"] == "assistant"]
+    assume(replies)
+    n = data.draw(st.sampled_from(replies))
     messages[n]["content"].append({"type": "redacted_thinking", "data": "opaque"})
+
+
+def by(role: str, messages: list[Message]) -> list[Message]:
+    found = [message for message in messages if message["role"] == role]
+    assume(found)
+    return found
 
 
 def think_as_user(messages: list[Message], data: st.DataObject) -> None:
     thinking = {"type": "thinking", "thinking": "", "signature": "s"}
-    data.draw(st.sampled_from(messages[::2]))["content"].append(thinking)
+    data.draw(st.sampled_from(by("user", messages)))["content"].append(thinking)
 
 
 def call_as_user(messages: list[Message], data: st.DataObject) -> None:
-    data.draw(st.sampled_from(messages[::2]))["content"].append(
+    data.draw(st.sampled_from(by("user", messages)))["content"].append(
         {"type": "tool_use", "id": "toolu_x", "name": "read", "input": {}}
     )
 
 
 def answer_as_assistant(messages: list[Message], data: st.DataObject) -> None:
-    assume(len(messages) > 1)
-    data.draw(st.sampled_from(messages[1::2]))["content"].append({"type": "tool_result", "tool_use_id": "toolu_x"})
+    assume(len(messages) > 2)
+    data.draw(st.sampled_from(by("assistant", messages)))["content"].append(
+        {"type": "tool_result", "tool_use_id": "toolu_x"}
+    )
+
+
+def note_first(messages: list[Message], data: st.DataObject) -> None:
+    messages.insert(0, {"role": "system", "content": [{"type": "text", "text": "Mind."}]})
+
+
+def note_after_a_reply(messages: list[Message], data: st.DataObject) -> None:
+    replies = [n for n, message in enumerate(messages) if message["role"] == "assistant"]
+    assume(replies)
+    n = data.draw(st.sampled_from(replies))
+    messages.insert(n + 1, {"role": "system", "content": [{"type": "text", "text": "Mind."}]})
 
 
 def begin_with_assistant(messages: list[Message], data: st.DataObject) -> None:
@@ -276,6 +296,8 @@ SPOILS: dict[Spoil, set[Rule]] = {
     think_as_user: {Rule.BLOCK_PLACE},
     call_as_user: {Rule.BLOCK_PLACE},
     answer_as_assistant: {Rule.BLOCK_PLACE},
+    note_first: {Rule.NOTE_PLACE},
+    note_after_a_reply: {Rule.NOTE_PLACE},
     begin_with_assistant: {Rule.FIRST_IS_USER},
     double_a_role: {Rule.ROLES_ALTERNATE},
     end_with_assistant: {Rule.LAST_IS_USER},

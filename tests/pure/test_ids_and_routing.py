@@ -25,6 +25,8 @@ def test_prefixes_are_public_and_do_not_change() -> None:
         "TASK": "task",
         "EVENT": "sevt",
         "CALL": "call",
+        "ENVIRONMENT": "env",
+        "WORK": "work",
         "REQUEST": "req",
     }
 

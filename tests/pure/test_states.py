@@ -3,6 +3,7 @@ from itertools import product
 
 import pytest
 
+from overnight.environment_models import Work
 from overnight.models import Session, Task, ToolCall
 from overnight.states import (
     CALL_MOVES,
@@ -10,6 +11,7 @@ from overnight.states import (
     LIFE_MOVES,
     TASK_MOVES,
     UNFINISHED,
+    WORK_MOVES,
     ArchiveReason,
     AskedBecause,
     CallStatus,
@@ -17,6 +19,7 @@ from overnight.states import (
     StopRequest,
     TaskStatus,
     WaitReason,
+    WorkState,
     diagram,
     one_of,
     sources,
@@ -60,6 +63,18 @@ CALL_EDGES = {
     ("running", "asked"),
     ("running", "done"),
 }
+WORK_EDGES = {
+    ("queued", "starting"),
+    ("queued", "stopped"),
+    ("starting", "active"),
+    ("starting", "queued"),  # its worker fell silent
+    ("starting", "stopping"),
+    ("starting", "stopped"),
+    ("active", "queued"),
+    ("active", "stopping"),
+    ("active", "stopped"),
+    ("stopping", "stopped"),
+}
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(TaskStatus, TaskStatus)))
@@ -77,7 +92,13 @@ def test_a_call_moves_as_the_table_says(before: CallStatus, after: CallStatus) -
     assert (before in sources(CALL_MOVES, after)) == ((before, after) in CALL_EDGES)
 
 
+@pytest.mark.parametrize(("before", "after"), list(product(WorkState, WorkState)))
+def test_work_moves_as_the_table_says(before: WorkState, after: WorkState) -> None:
+    assert (before in sources(WORK_MOVES, after)) == ((before, after) in WORK_EDGES)
+
+
 def test_every_state_has_its_moves() -> None:
+    assert set(WORK_MOVES) == set(WorkState)
     assert set(CALL_MOVES) == set(CallStatus)
     assert set(TASK_MOVES) == set(TaskStatus)
     assert set(LIFE_MOVES) == set(Life)
@@ -90,8 +111,13 @@ def test_final_states_are_those_that_end_a_task() -> None:
 
 @pytest.mark.parametrize(
     ("states", "edges"),
-    [(diagram(TASK_MOVES), TASK_EDGES), (diagram(LIFE_MOVES), LIFE_EDGES), (diagram(CALL_MOVES), CALL_EDGES)],
-    ids=["task", "life", "call"],
+    [
+        (diagram(TASK_MOVES), TASK_EDGES),
+        (diagram(LIFE_MOVES), LIFE_EDGES),
+        (diagram(CALL_MOVES), CALL_EDGES),
+        (diagram(WORK_MOVES), WORK_EDGES),
+    ],
+    ids=["task", "life", "call", "work"],
 )
 def test_the_diagram_draws_exactly_the_moves(states: str, edges: set[tuple[str, str]]) -> None:
     head, *lines = states.splitlines()
@@ -112,6 +138,7 @@ def test_a_check_names_every_value_once() -> None:
         (Task, "task_stop", StopRequest),
         (ToolCall, "call_status", CallStatus),
         (ToolCall, "call_asked", AskedBecause),
+        (Work, "work_state", WorkState),
         (Session, "session_life", Life),
         (Session, "session_reason", ArchiveReason),
     ],

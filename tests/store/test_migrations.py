@@ -7,7 +7,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from overnight.models import DEFAULT_AGENT
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.store import schema
 from overnight.store.database import Database
 from tests.servers import Postgres
@@ -40,6 +40,7 @@ def test_sessions_from_before_agents_have_the_built_in_one(empty_database: Datab
     schema.migrate(empty_database)
     kept = session(empty_database, "sesn_1")
     assert (kept.agent_id, kept.agent_version, kept.overrides) == (DEFAULT_AGENT, 1, None)
+    assert kept.environment_id == DEFAULT_ENVIRONMENT
     assert submit(empty_database, "sesn_1").task.seq == 1
     with empty_database.write() as connection:  # as a process does that was not yet replaced
         connection.execute(text(SESSION_OF_0001.replace("sesn_1", "sesn_2")))

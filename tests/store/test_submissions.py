@@ -114,7 +114,7 @@ def test_a_submission_says_everything_about_its_task(database: Database) -> None
     said = events(database, session_id)
     assert [(event.seq, event.id, event.type) for event in said] == [
         (1, noted.id, "user.interrupt"),
-        (2, accepted.event.id, "user.message"),
+        (2, accepted.events[0].id, "user.message"),
     ]
     assert said[1].payload == {"content": says("Hello")}
 

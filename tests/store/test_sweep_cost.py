@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from overnight.store import leases, sweeps, tasks
+from overnight.store import leases, sweeps, tasks, work, work_pages, work_turns
 from overnight.store.database import Database
 from tests.conftest import TEMPLATE
 from tests.servers import Postgres
@@ -26,6 +26,13 @@ SELECT 'sesn_' || n, 'w', CASE WHEN n % 10 = 0 THEN 'archived' ELSE 'active' END
     CASE WHEN n % 10 <> 0 THEN now() + interval '7 days' END, now(), '{}', 'm', 1, 0, 0, 0,
     0, 0, 0, 0, 0, now(), now(), 0, 0, 0, 0
 FROM generate_series(1, :count) n"""
+# Each session has been in the hands of the one environment's worker, once.
+WORK = """
+INSERT INTO work (id, workspace_id, environment_id, session_id, state, labels, attempts, ttl, due_at, stopped_at,
+    created_at)
+SELECT 'work_' || n, 'w', 'env_1', 'sesn_' || n, 'stopped', '{}', 0, 60, now(), now(), now()
+FROM generate_series(1, :count) n"""
+TWO_OFFERED = "UPDATE work SET state = 'queued', stopped_at = NULL WHERE id IN ('work_1', 'work_2')"
 KEYS = """
 INSERT INTO idempotency_keys (workspace_id, key, fingerprint, status, body, created_at)
 SELECT 'w', 'k' || n, 'f', 200, '{}', now() FROM generate_series(1, :count) n"""
@@ -43,6 +50,11 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "which keys are old": sweeps.forget_idempotency_keys,
     "what is to stop": tasks.stopping,
     "what a predecessor held": lambda connection: leases.free_predecessor(connection, "a#2"),
+    "whether there is work": lambda connection: work_turns.is_anything(connection, "env_1", 5.0),
+    "the next work": lambda connection: work_turns.poll(connection, "env_1", 5.0),
+    "how much work there is": lambda connection: work_pages.stats(connection, "env_1"),
+    "work to do for a session": lambda connection: work.queue(connection, "w", "sesn_3", "env_1"),
+    "no more work for a session": lambda connection: work.wind_up(connection, "sesn_1"),
     "renewal": lambda connection: leases.renew(connection, "a#1", ["sesn_6", "sesn_7"], 30.0),
 }
 
@@ -52,9 +64,9 @@ def small_and_large(postgres_server: Postgres) -> Iterator[tuple[Database, Datab
     databases = tuple(Database(postgres_server.new_database(TEMPLATE)) for _ in (FEW, MANY))
     for database, count in zip(databases, (FEW, MANY), strict=True):
         with database.write() as connection:
-            for statement in (SESSIONS, KEYS):
+            for statement in (SESSIONS, KEYS, WORK):
                 connection.execute(text(statement), {"count": count})
-            for statement in (FIVE_DUE, FOUR_OWNED):
+            for statement in (FIVE_DUE, FOUR_OWNED, TWO_OFFERED):
                 connection.execute(text(statement))
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
@@ -137,6 +149,10 @@ def test_on_sqlite_indexes_serve_as_well(database: Database) -> None:
         "what is past its retention": "archived_at<?)",
         "which keys are old": "idempotency_age (created_at<?)",
         "what is to stop": "task_stops",
+        "whether there is work": "work_live",
+        "how much work there is": "work_live",
+        "work to do for a session": "work_of_session",
+        "no more work for a session": "work_of_session",
     }
     for question, index in wanted.items():
         with database.engine.connect() as connection:

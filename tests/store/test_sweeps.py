@@ -190,9 +190,12 @@ def test_a_repeat_answers_as_the_first_did_and_only_for_the_same_request(databas
     answer = Answer(202, {"id": "task_1", "nul": "\x00"})
     with database.write() as connection:
         assert idempotency.recall(connection, DEFAULT_WORKSPACE, "key", "print") is None
-        idempotency.remember(connection, DEFAULT_WORKSPACE, "key", "print", answer)
+        idempotency.remember(connection, DEFAULT_WORKSPACE, "key", "print", answer, None)
     with database.read() as connection:
-        assert idempotency.recall(connection, DEFAULT_WORKSPACE, "key", "print") == answer
+        earlier = idempotency.recall(connection, DEFAULT_WORKSPACE, "key", "print")
+        assert earlier is not None
+        assert earlier.answer == answer
+        assert 0 <= earlier.age < 60
         assert idempotency.recall(connection, "wrkspc_other", "key", "other print") is None
         with pytest.raises(IdempotencyMismatch, match="use a new key"):
             idempotency.recall(connection, DEFAULT_WORKSPACE, "key", "other print")

@@ -14,6 +14,9 @@ from overnight.store import pauses, sessions, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
 from overnight.store.turn import Pause, Turn
+from tests import asking
+from tests.asking import PLAIN
+from tests.store.answering import asked, delivered
 from tests.store.scenes import (
     DEFAULT_WORKSPACE,
     MODEL,
@@ -86,6 +89,17 @@ def test_a_beginning_whose_commit_was_not_heard_of_is_not_written_twice(database
     assert types(database, turn.task.session_id) == before
 
 
+def test_results_whose_commit_was_not_heard_of_are_not_written_twice(database: Database) -> None:
+    turn, [wish] = asked(database, PLAIN)
+    with database.write() as connection:
+        asking.run(connection, turn, wish)
+    delivered(database, turn)
+    once = everything(database, turn.task.session_id)
+    with pytest.raises(LeaseLost):
+        delivered(database, turn)
+    assert everything(database, turn.task.session_id) == once
+
+
 def test_prompt_and_reply_enter_the_ledger_together(database: Database) -> None:
     turn = started(database, words="Question?")
     assert ledger(database, turn.task.session_id) == []
@@ -136,7 +150,7 @@ def test_a_whole_story_is_numbered_in_order(database: Database) -> None:
         *["session.status_running", "span.model_request_start"],
         *["agent.message", "span.model_request_end", "task.succeeded"],
         *["session.status_running", "span.model_request_start"],
-        *["agent.message", "span.model_request_end", "task.succeeded", "session.status_idle"],
+        *["agent.message", "span.model_request_end", "task.succeeded", "session.usage", "session.status_idle"],
     ]
 
 
@@ -153,7 +167,8 @@ def test_the_next_turn_begins_in_the_transaction_that_ends_the_last(database: Da
     with database.write() as connection:
         assert turns.succeed(connection, following, reply(), chain=True) is None
     told = events(database, session_id)
-    assert [event.seq for event in told] == list(range(1, session(database, session_id).event_seq + 1))
+    assert [event.seq for event in told] == sorted({event.seq for event in told})
+    assert told[-1].seq == session(database, session_id).event_seq
     ends = [event.payload["model_request_start_id"] for event in told if event.type == "span.model_request_end"]
     assert ends == [event.id for event in told if event.type == "span.model_request_start"]
 
@@ -189,7 +204,9 @@ def test_a_failure_leaves_nothing_in_the_ledger(database: Database) -> None:
     failed = task(database, turn.task.id)
     assert (failed.status, failed.error, failed.stop_reason) == ("failed", refusal, "refusal")
     assert failed.input_tokens == 10
-    assert events(database, turn.task.session_id)[-1].payload == {"stop_reason": {"type": "refusal"}}
+    details = {"type": "refusal", "category": "cyber", "explanation": "No."}
+    told = events(database, turn.task.session_id)[-1].payload
+    assert told == {"stop_reason": {"type": "refusal"}, "stop_details": details}
 
 
 def test_a_stop_says_who_asked_for_it(database: Database) -> None:

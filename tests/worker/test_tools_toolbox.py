@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_toolset_20260401
 
 from overnight.tools import Context, Permission, Tool, tool
 from overnight.tools.errors import BadTools
 from overnight.tools.own import ASK_HUMAN, WAIT
-from tests.worker.loops import Loop, running_loop
+from tests.worker.loops import Loop, perform
 from worker.tools.errors import ToolsUnavailable
 from worker.tools.mcp_servers import McpServers
 from worker.tools.results import Result
-from worker.tools.running import perform
 from worker.tools.toolbox import Kind, Toolbox, equip
 
 TOOLSET = {"type": "agent_toolset_20260401"}
@@ -36,12 +36,6 @@ OF_TINY = {"type": "mcp_toolset", "mcp_server_name": "tiny"}
 def refund(order: str) -> str:
     """Give money back."""
     return f"refunded {order}"
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    with running_loop() as loop:
-        yield loop
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +115,18 @@ def test_what_this_worker_lacks_is_missing(equipped: Equip) -> None:
     assert toolbox.kind("unknown") is Kind.PYTHON
 
 
+def test_elsewhere_claude_is_told_what_the_sdks_workers_have(equipped: Equip, tmp_path: Path) -> None:
+    told = [tool.to_dict() for tool in beta_agent_toolset_20260401(AgentToolContext(workdir=tmp_path))]
+    asking = {"permission_policy": {"type": "always_ask"}}
+    configs = [{"name": "grep", "enabled": False}, {"name": "write", **asking}]
+    toolbox = equipped(python("refund"), {**TOOLSET, "configs": configs}, elsewhere=True)
+    assert toolbox.definitions[1:] == [definition for definition in told if definition["name"] != "grep"]
+    assert names(toolbox)[1] == "bash"  # whatever this worker may run
+    assert (toolbox.find("bash"), toolbox.kind("bash"), toolbox.missing) == (None, Kind.ENVIRONMENT, [])
+    assert [toolbox.always_asks(name) for name in ("bash", "write", "grep")] == [False, True, False]
+    assert found(toolbox, "refund").definition == refund.definition
+
+
 def test_bash_is_there_only_when_it_is_switched_on(equipped: Equip, loop: Loop, tmp_path: Path) -> None:
     assert names(equipped(TOOLSET)) == FILES
     named = {**TOOLSET, "configs": [{"name": "bash", "enabled": True}]}
@@ -128,7 +134,7 @@ def test_bash_is_there_only_when_it_is_switched_on(equipped: Equip, loop: Loop, 
     toolbox = equipped(named, allow_bash=True)
     assert (toolbox.missing, names(toolbox)) == ([], ["bash", *FILES])
     context = Context(folder=tmp_path)
-    assert perform(found(toolbox, "bash"), {"command": "echo hello"}, context, loop.loop) == Result("hello")
+    assert perform(found(toolbox, "bash"), {"command": "echo hello"}, context, loop) == Result("hello")
     loop.run(toolbox.close())
 
 

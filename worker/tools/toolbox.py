@@ -7,16 +7,16 @@ from typing import Any
 from overnight.tools import Permission, Tool
 from overnight.tools.errors import BadTools
 from overnight.tools.kinds import Kind
+from overnight.tools.names import SERVER_TYPE
 from overnight.tools.own import DEFINITIONS
 from worker.tools.files import edit, read, write
 from worker.tools.finding import glob, grep
+from worker.tools.handed_out import handed_out
 from worker.tools.mcp_servers import McpServers
 from worker.tools.shell import Shell
 
 AGENT_TOOLSET = "agent_toolset_20260401"
 FILE_TOOLS = {tool.name: tool for tool in (read, write, edit, glob, grep)}
-#: Tools that Claude's side runs; whatever follows is a version.
-SERVER_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_", "advisor_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Entry:
     kind: Kind
     definition: dict[str, Any] | None  # None: wanted, and missing here
     tool: Tool | None = None
-    permission: Permission | None = None  # of our own tools; the others have it in `tool`
+    permission: Permission | None = None  # of what no worker of ours runs; the others have it in `tool`
 
 
 class Toolbox:
@@ -49,7 +49,7 @@ class Toolbox:
         return [entry.name for entry in self._entries.values() if entry.definition is None]
 
     def find(self, name: str) -> Tool | None:
-        """What `worker.tools.running.perform` takes; None where somebody else answers, or nobody."""
+        """What `worker.tools.running.begin` takes; None where somebody else answers, or nobody."""
         entry = self._entries.get(name)
         return entry.tool if entry else None
 
@@ -58,9 +58,14 @@ class Toolbox:
         return entry.kind if entry else Kind.UNKNOWN
 
     def always_asks(self, name: str) -> bool:
-        """Whether the agent lets a person allow each call of a tool that is Overnight's own."""
+        """Whether the agent lets a person allow each call of a tool that no worker of ours runs."""
         entry = self._entries.get(name)
         return entry is not None and entry.permission is Permission.ALWAYS_ASK
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether there may be something to close."""
+        return self._shell is not None
 
     async def close(self) -> None:
         """At the end of the slice, on the process's loop: ends the shell and all that it started."""
@@ -75,8 +80,11 @@ async def equip(
     mcp: McpServers,
     *,
     allow_bash: bool = False,
+    elsewhere: bool = False,
 ) -> Toolbox:
     """An agent's `tools` and `mcp_servers` as a toolbox; on the process's loop.
+
+    `elsewhere`: the session's environment has workers of its own for the agent toolset.
 
     Raises `ToolsUnavailable` when an MCP server does not answer, `BadTools` for what no worker could serve.
     """
@@ -87,6 +95,8 @@ async def equip(
     for item in wanted:
         if item["type"] == "mcp_toolset":
             entries += _of_mcp(item, await mcp.tools(_server(by_name, item["mcp_server_name"])))
+        elif item["type"] == AGENT_TOOLSET and elsewhere:
+            entries += _of_environment(item)
         else:
             entries += _entries_of(item, registry, builtin)
     return Toolbox(entries, shell)
@@ -101,7 +111,7 @@ def _entries_of(item: dict[str, Any], registry: Mapping[str, Tool], builtin: Map
             yield Entry(item["name"], Kind.CUSTOM, told)
         case kind if kind == AGENT_TOOLSET:
             yield from _of_toolset(item, builtin)
-        case str(kind) if kind.startswith(SERVER_TOOLS):
+        case str(kind) if SERVER_TYPE.fullmatch(kind):
             yield Entry(item["name"], Kind.SERVER, item)
         case kind:
             known = f"python, custom, {AGENT_TOOLSET}, mcp_toolset and Claude's server tools"
@@ -123,6 +133,15 @@ def _of_toolset(item: dict[str, Any], builtin: Mapping[str, Tool]) -> Iterator[E
         is_enabled, policy = config(name)
         if is_enabled:
             yield _with_tool(name, Kind.BUILTIN, builtin.get(name), policy)
+
+
+def _of_environment(item: dict[str, Any]) -> Iterator[Entry]:
+    """As the SDK's workers know them."""
+    config = _configured(item)
+    for name, definition in handed_out().items():
+        is_enabled, policy = config(name)
+        if is_enabled:
+            yield Entry(name, Kind.ENVIRONMENT, definition, permission=policy)
 
 
 def _of_mcp(item: dict[str, Any], tools: Mapping[str, Tool]) -> Iterator[Entry]:

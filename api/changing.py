@@ -1,0 +1,80 @@
+"""What callers change of a session that goes on, and how its record tells it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api import render_agents, toolbox
+from api.defining import patched
+from api.schemas_budgets import Budget
+from api.schemas_sessions import AgentPatch, SessionChange
+from overnight import money
+from overnight.agents import built_in, resolve
+from overnight.errors import InvalidRequest
+from overnight.models import Session
+from overnight.pricing import price_of
+from overnight.settings import Settings
+from overnight.store.session_changes import Amend
+from overnight.store.session_pages import Seen
+
+#: Columns of which the record tells the whole, by their name on the wire.
+PLAIN = {"title": "title", "labels": "metadata"}
+
+
+def amendment(request: SessionChange, settings: Settings) -> Amend:
+    """Of the fields that were sent; null clears."""
+    sent = request.model_fields_set
+
+    def amend(seen: Seen) -> Mapping[str, Any]:
+        changes: dict[str, Any] = {"title": request.title} if "title" in sent else {}
+        if request.metadata:
+            changes["labels"] = patched(seen.session.labels, request.metadata, "session")
+        if "budget" in sent:
+            changes["budget_nanousd"] = _budget(seen.session, request.budget)
+        if request.agent is not None:
+            changes["overrides"] = _overrides(seen, request.agent, settings)
+        return changes
+
+    return amend
+
+
+def told(seen: Seen, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload of `session.updated`: what changed, as it is now."""
+    row = seen.session
+    payload = {wire: getattr(row, name) for name, wire in PLAIN.items() if name in changes}
+    if "budget_nanousd" in changes:
+        payload["budget"] = money.limit(row.budget_nanousd)
+    if "overrides" in changes:
+        payload["agent"] = render_agents.of_session(seen)
+    return payload
+
+
+def check_price(model: str, budget: Budget | None) -> None:
+    """A model without a listed price would make its budget void. Raises `InvalidRequest`."""
+    if budget is not None and price_of(model, 0) is None:
+        why = f"{model} has no listed price, so its cost cannot be limited; leave the budget out, or use another model"
+        raise InvalidRequest(f"budget: {why}", field="budget", reason="model_not_budgetable")
+
+
+def _budget(before: Session, budget: Budget | None) -> int | None:
+    if budget is None:
+        return None
+    if before.budget_nanousd is None:
+        why = "the session has none, and one is set only when a session is created"
+        raise InvalidRequest(f"budget: {why}", field="budget", reason="budget_create_only")
+    spent = before.cost_nanousd
+    if spent is None or budget.nanousd <= spent:
+        so_far = "an unknown amount" if spent is None else f"{spent / money.CENT:.2f} cents"
+        raise InvalidRequest(
+            f"budget.max_list_cost.amount: the session has cost {so_far}; give more than that",
+            field="budget.max_list_cost.amount",
+            reason="budget_not_raised",
+        )
+    return budget.nanousd
+
+
+def _overrides(seen: Seen, patch: AgentPatch, settings: Settings) -> dict[str, Any] | None:
+    overrides = {**(seen.session.overrides or {}), **patch.overrides()}
+    resolved = resolve(seen.agent or built_in(settings), overrides)
+    toolbox.check(resolved.tools, resolved.mcp_servers, settings, where="agent.")
+    toolbox.check_all_are_used(resolved.tools, resolved.mcp_servers, where="agent.")
+    return overrides or None

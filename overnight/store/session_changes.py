@@ -1,0 +1,64 @@
+"""What callers change of a session that goes on: under its row's lock, and told in its record."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, update
+from sqlmodel import col
+
+from overnight import event_types
+from overnight.errors import Conflict, InvalidRequest
+from overnight.models import Session
+from overnight.states import Life
+from overnight.store import budgets, events, session_pages, sessions
+from overnight.store.clock import now
+from overnight.store.events import Draft
+from overnight.store.places import reserve
+from overnight.store.session_pages import WORKING, Seen
+from overnight.store.submissions import why_closed
+
+#: Columns to change, decided of the session as it is then.
+Amend = Callable[[Seen], Mapping[str, Any]]
+#: The payload of the event: the session as it has become, and the columns that changed.
+Tell = Callable[[Seen, Mapping[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The session as it is now; `wake`: send a wake-up after the commit."""
+
+    seen: Seen
+    wake: bool
+
+
+def change(connection: Connection, workspace_id: str, session_id: str, amend: Amend, tell: Tell) -> Changed:
+    """Raises `NotFound`, `SessionClosed`, `Conflict`, and what `amend` raises."""
+    sessions.get(connection, workspace_id, session_id)
+    at = reserve(connection, session_id).now
+    seen = session_pages.find(connection, workspace_id, session_id)
+    if seen.session.life != Life.ACTIVE:
+        raise why_closed(connection, workspace_id, session_id)
+    changes = {name: value for name, value in amend(seen).items() if value != getattr(seen.session, name)}
+    if not changes:
+        return Changed(seen, wake=False)
+    if "overrides" in changes:
+        _check_at_rest(seen, at)
+    connection.execute(update(Session).where(col(Session.id) == session_id).values(**changes, updated_at=now()))
+    wake = "budget_nanousd" in changes and budgets.let_go_on(connection, workspace_id, session_id)
+    seen = session_pages.find(connection, workspace_id, session_id)
+    place = reserve(connection, session_id, events=1)
+    draft = Draft(event_types.SESSION_UPDATED, tell(seen, changes))
+    events.append(connection, workspace_id, session_id, place.event_seq, place.now, [draft])
+    return Changed(seen, wake)
+
+
+def _check_at_rest(seen: Seen, at: datetime) -> None:
+    """An owner has the tools at hand with which he began."""
+    if seen.status in WORKING:
+        raise InvalidRequest(
+            f"agent: the session is {seen.status}; interrupt it, or wait until it is idle", field="agent"
+        )
+    if seen.session.lease_expires_at is not None and seen.session.lease_expires_at > at:
+        raise Conflict("agent: a worker is just leaving the session; try again", field="agent")

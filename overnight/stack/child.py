@@ -31,7 +31,7 @@ class Patience:
     pause_first: float = 0.5  # before the first restart; doubled for each one after it
     pause_longest: float = 30.0
     pause_reset: float = 60.0  # a child that lived this long starts again from the first pause
-    settled: float = 5.0  # a child without a readiness check has started once it lived this long
+    settled: float = 20.0  # a child without a readiness check has started once it lived this long; loading takes some
     early_deaths: int = 5  # a child that died this often before it ever started will not start
     ready: float = 60.0
     look: float = 0.02  # between two looks at something that is awaited

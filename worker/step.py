@@ -15,6 +15,7 @@ from worker.context import Entry
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
+from worker.granting import at_once
 from worker.held import HALTS, STOPS, Halt, Held
 from worker.next import Next
 from worker.persist import persist
@@ -45,7 +46,7 @@ class Step:
         if task.stop_request is not None:  # asked of an owner who died before he could
             self.held.halt(HALTS[StopRequest(task.stop_request)])
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
-        heard = ask(self.process, self.held, self._request(), words=words)
+        heard = ask(self.process, self.held, self._request(), self.held.take_grant(), words=words)
         if heard.message is not None:
             return self._succeed(heard.message, heard, words.event_id)
         if heard.failure is None:
@@ -79,7 +80,7 @@ class Step:
             turn = self._persist(turns.go_on, reply, asked_for(content, self.turn, self.equipment))
             lease, following = turn.lease, turn.task
         else:
-            following = self._persist(turns.succeed, reply, chain=self.may_chain())
+            following = self._end(turns.succeed, reply)
             lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
         return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
 
@@ -94,7 +95,7 @@ class Step:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)
             return None
-        following = self._persist(turns.stop, request, heard.call, chain=self.may_chain())
+        following = self._end(turns.stop, request, heard.call)
         return Next(self.turn.lease, following, self.history)
 
     def _shorten(self, heard: Heard, failure: Failure) -> Next:
@@ -105,8 +106,18 @@ class Step:
         return Next(lease, task)
 
     def _fail(self, heard: Heard, error: dict[str, Any]) -> Next:
-        following = self._persist(turns.fail, error, heard.call, chain=self.may_chain())
+        following = self._end(turns.fail, error, heard.call)
         return Next(self.turn.lease, following, self.history)
+
+    def _end(self, verb: Callable[..., Any], *values: Any) -> Following:
+        """Ends the turn; the next one begins with it only if its request is granted already."""
+        grant = at_once(self.process, self.turn.lease, self.turn.task) if self.may_chain() else None
+        following: Following = self._persist(verb, *values, chain=grant is not None)
+        if isinstance(following, Turn):
+            self.held.grant = grant
+        elif grant is not None:
+            self.process.governor.put_back(grant)
+        return following
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, self.turn, *values, **options)

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 BACKLOG, BATCH = 10_000, 100
 #: Seconds between two looks at what is over, at how many workers there are, and at a Redis that is away.
 LOOK = 1.0
+#: How long more is gathered for one round trip.
+GATHERING = 0.01
 
 #: Adds its commands to a pipeline.
 Telling = Callable[[Any], None]
@@ -78,6 +80,7 @@ class Background:
         gathered: list[Telling] = []
         try:
             one = self._queue.get(timeout=LOOK)
+            time.sleep(GATHERING)
             while one is not None and len(gathered) < BATCH:
                 gathered.append(one)
                 one = self._queue.get_nowait()

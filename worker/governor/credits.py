@@ -7,8 +7,8 @@ from worker.governor.headers import Amounts
 
 #: After so many seconds they are given back.
 KEPT = 10.0
-#: A request that is so many times larger than what was charged asks for itself.
-TOO_LARGE = 4.0
+#: A request with so many times the input that was charged asks for itself, unless it is small.
+TOO_LARGE, SMALL = 4.0, 2_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class Credits:
         held = self._held.get(family)
         if not held or held[-1].until <= now:
             return None
-        each = held[-1].each
-        return held.pop() if all(amounts[d] <= TOO_LARGE * max(each[d], 1.0) for d in range(3)) else None
+        return held.pop() if amounts[1] <= max(TOO_LARGE * held[-1].each[1], SMALL) else None
 
     def put_back(self, credit: Credit) -> None:
         self._held.setdefault(credit.family, deque()).append(credit)

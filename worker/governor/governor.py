@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
@@ -33,6 +34,7 @@ class Governor:
         self._pools: dict[str, Pool] = {}  # what this process knows; decides while Redis is away
         self._credits = Credits()
         self._estimates = estimate.Estimates()
+        self._offset = 0.0  # of Redis' clock from ours
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -42,6 +44,16 @@ class Governor:
         with self._lock:
             self._give_back(self._credits.drop())
         self._background.close()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it decides without Redis."""
+        return self._background.is_away
+
+    @property
+    def workers(self) -> int:
+        """How many there were when Redis was last there."""
+        return self._background.workers
 
     def wish(
         self,
@@ -74,7 +86,9 @@ class Governor:
                 if answer.delay is not None:
                     return Refusal(answer.delay)
                 with self._lock:
-                    self._credits.add(family, answer.each, answer.more, time.time())
+                    now = time.time()
+                    self._offset = answer.at - now
+                    self._credits.add(family, answer.each, answer.more, now)
                 return Grant(wish.session_id, family, wish.amounts, answer.at)
         return self._alone(family, wish)
 
@@ -83,14 +97,16 @@ class Governor:
         now = time.time()
         with self._lock:
             credit = self._credits.take(family, wish.amounts, now)
-        return credit and Grant(wish.session_id, family, credit.each, now, is_ahead=True)
+        if credit is None:
+            return None
+        return Grant(wish.session_id, family, credit.each, now + self._offset, until=credit.until)
 
     def put_back(self, grant: Grant) -> None:
         """It was not needed after all, and may serve another session."""
-        if not grant.is_ahead:
+        if not grant.until:
             return self.settle(grant, None, unused=True)
         with self._lock:
-            self._credits.put_back(Credit(grant.family, grant.amounts, grant.at + 1.0))
+            self._credits.put_back(Credit(grant.family, grant.amounts, grant.until))
         return None
 
     def heard(self, grant: Grant, said: Mapping[str, str]) -> None:
@@ -151,9 +167,7 @@ class Governor:
 
     def _give_back(self, dropped: list[Credit]) -> None:
         for credit in dropped:
-            self._background.send(
-                lambda to, credit=credit: self._shared.settle(credit.family, "", credit.each, None, to)
-            )
+            self._background.send(partial(self._shared.settle, credit.family, "", credit.each, None))
 
 
 def _unused(grant: Grant, used: Amounts | None) -> Amounts:

@@ -7,6 +7,8 @@ AT_FIRST, AFTER_LIMIT, AFTER_OVERLOAD = 16, 4, 1
 #: From so many on, the gate stands open.
 OPEN = 64
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+#: Whatever Claude says when it is overloaded, it is asked again after so long: that costs one request.
+LONGEST_OVERLOAD = 60.0
 #: While the gate opens, those in line are told to come so far apart, and at most so many of them.
 APART, MOST_APART = 0.05, 100
 #: How long those wait for whom the window has no room.
@@ -42,5 +44,7 @@ class Gate:
             self.window = AFTER_OVERLOAD if is_overload else AFTER_LIMIT
             growing = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.strikes - 1, 10))
             pause = growing if pause is None else pause
+        if pause is not None and is_overload:
+            pause = min(pause, LONGEST_OVERLOAD)
         self.closed_until = max(self.closed_until, now + (pause or 0.0))
         return self.closed_until - now

@@ -19,6 +19,8 @@ LEARNING = 0.1
 #: Grants that are handed out ahead when limits are far: at most so many, and this share of a minute's requests.
 AHEAD, AHEAD_SHARE = 16, 0.02
 SOONEST = 0.05
+#: Who waits for long looks every so many seconds whether things have changed; of many, so many look a second.
+LOOK, LOOKS = 15.0, 20
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class Pool:
         gate = self.gate.delay(now, len(self.flights), ahead)
         wait = max(0.0, self._wait(wish.amounts, ahead))
         if gate or wait > 0:
-            delay = max(gate, wait, SOONEST)
+            delay = min(max(gate, wait, SOONEST), max(LOOK, len(self.line.places) / LOOKS))
             self.line.stand(wish, place, until=now + delay)
             return Answer(now, delay)
         self.line.leave(wish, place)

@@ -34,7 +34,7 @@ for d = 1, 3 do
 end
 
 if gate > 0 or wait > 0 then
-  local delay = math.max(gate, wait, SOONEST)
+  local delay = math.min(math.max(gate, wait, SOONEST), math.max(LOOK, waiting / LOOKS))
   if not stands then redis.call('HSET', LAST, share, string.format('%.6f', place)) end
   redis.call('ZADD', LINE, string.format('%.6f', place), session)
   redis.call('ZADD', UNTIL, now + delay + PATIENCE, session)

@@ -2,8 +2,9 @@
 -- KEYS: pool (hash), line and until (sorted: session -> place, -> when the place lapses), last (hash), flights (sorted)
 local POOL, LINE, UNTIL, LAST, FLIGHTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local BURST, FLIGHT, LEARNING, AHEAD, AHEAD_SHARE, SOONEST = 0.9, 120, 0.1, 16, 0.02, 0.05
+local LOOK, LOOKS = 15, 20
 local AT_FIRST, AFTER_LIMIT, AFTER_OVERLOAD, OPEN = 16, 4, 1, 64
-local FIRST_PAUSE, LONGEST_PAUSE, APART, MOST_APART, ANSWER = 1, 30, 0.05, 100, 0.5
+local FIRST_PAUSE, LONGEST_PAUSE, LONGEST_OVERLOAD, APART, MOST_APART, ANSWER = 1, 30, 60, 0.05, 100, 0.5
 local BACKGROUND, ROUND, PATIENCE, KEPT = 1e9, 1000000, 10, 86400
 
 local clock = redis.call('TIME')

@@ -19,7 +19,7 @@ DIMENSIONS = ("requests", "input tokens", "output tokens")
 def credential_of(settings: Settings) -> str:
     """A name for the key with which Claude is asked, from which the key cannot be found."""
     key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else ""
-    return hashlib.sha256(f"{settings.anthropic_base_url}\n{key}".encode()).hexdigest()[:16]
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def keys_of(credential: str, family: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from overnight.cli.check_redis import address_of
 from overnight.cli.findings import Finding, ok, warn
@@ -12,15 +13,22 @@ from overnight.settings import Settings
 
 
 def check_governor(settings: Settings) -> Iterator[Finding]:
-    url = address_of(settings)
-    if url is None:
+    try:
+        known = _known(settings)
+    except (RedisError, ValueError):
         return  # which the check of Redis tells
-    with Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT) as redis:
-        known = pools(redis, credential_of(settings))
     if not known:
         yield ok("limits", "none learned yet: the headers of Claude's first answer tell them")
     for pool in known:
         yield _told(pool)
+
+
+def _known(settings: Settings) -> list[PoolState]:
+    url = address_of(settings)
+    if url is None:
+        return []
+    with Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT) as redis:
+        return pools(redis, credential_of(settings))
 
 
 def _told(pool: PoolState) -> Finding:

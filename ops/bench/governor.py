@@ -46,15 +46,18 @@ class Trial:
         self._claude = claude
         self._ours = ours
         self._connection = connection
+        self._since, self._counted = time.monotonic(), self._outcomes()
 
     def phase(self, name: str, seconds: float, a_minute: float, at_once: float = 0.0) -> Phase:
-        """Watches for so long; `at_once` is what was allowed when it began."""
-        before, began, held = self._outcomes(), time.monotonic(), 0
-        while time.monotonic() - began < seconds:
+        """Watches until so long after the last phase; `at_once` is what was allowed when that ended."""
+        held = 0
+        while time.monotonic() - self._since < seconds:
             held = max(held, int(rows(self._connection, HELD)[0][0]))
             time.sleep(SAMPLE)
-        took = time.monotonic() - began
-        phase = Phase(name, took, at_once + a_minute / 60 * took, self._outcomes() - before, held)
+        now, counted = time.monotonic(), self._outcomes()
+        took = now - self._since
+        phase = Phase(name, took, at_once + a_minute / 60 * took, counted - self._counted, held)
+        self._since, self._counted = now, counted
         print(phase, flush=True)
         return phase
 
@@ -88,10 +91,17 @@ def _trial(asked: argparse.Namespace) -> Iterator[tuple[Trial, RunningSimulator]
     limits = ("--rpm", str(asked.rpm), "--itpm", str(asked.itpm))
     with ground() as place, chdir(place.folder), running_simulator("--no-record", "--latency", "1", *limits) as claude:
         slots = 25 * asked.workers
-        with overnight(place, "governor", claude.url, asked.workers, slots, True) as ours:
+        with (
+            overnight(place, "governor", claude.url, asked.workers, slots, True) as ours,
+            _questions(ours) as connection,
+        ):
+            trial = Trial(claude, ours, connection)
             _submit(ours, asked.sessions, asked.turns)
-            with connected(ours.door["database_url"].replace("postgresql+psycopg", "postgresql")) as connection:
-                yield Trial(claude, ours, connection), claude
+            yield trial, claude
+
+
+def _questions(ours: Overnight) -> Any:
+    return connected(ours.door["database_url"].replace("postgresql+psycopg", "postgresql"))
 
 
 def _submit(ours: Overnight, count: int, turns: int) -> None:

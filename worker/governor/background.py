@@ -17,7 +17,7 @@ BACKLOG, BATCH = 10_000, 100
 #: Seconds between two looks at what is over, at how many workers there are, and at a Redis that is away.
 LOOK = 1.0
 #: How long more is gathered for one round trip.
-GATHERING = 0.01
+GATHERING = 0.02
 
 #: Adds its commands to a pipeline.
 Telling = Callable[[Any], None]
@@ -71,7 +71,7 @@ class Background:
                 looked = time.monotonic()
                 self._on_look()
             if gathered or is_time:
-                self._tell(gathered)
+                self._tell(gathered, counting=is_time)
             if is_last:
                 return
 
@@ -91,13 +91,16 @@ class Background:
         gathered.append(one)
         return gathered, False
 
-    def _tell(self, gathered: list[Telling]) -> None:
+    def _tell(self, gathered: list[Telling], *, counting: bool) -> None:
         try:
             with self._shared.redis.pipeline(transaction=False) as pipeline:
                 for telling in gathered:
                     telling(pipeline)
-                self._shared.count_workers(self._owner, pipeline, time.time())
-                self.workers = max(1, int(pipeline.execute()[-1]))
+                if counting:
+                    self._shared.count_workers(self._owner, pipeline, time.time())
+                answers = pipeline.execute()
+            if counting:
+                self.workers = max(1, int(answers[-1]))
         except (RedisError, OSError) as error:
             return self.lost(error)
         if self.is_away:

@@ -23,6 +23,9 @@ from worker.governor.shared import Shared
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between two tellings of limits that are far.
+TELL_EVERY = 0.2
+
 
 class Governor:
     """One a process. Every request to Claude is reserved, heard or refused, and settled."""
@@ -34,6 +37,7 @@ class Governor:
         self._pools: dict[str, Pool] = {}  # what this process knows; decides while Redis is away
         self._credits = Credits()
         self._estimates = estimate.Estimates()
+        self._told: dict[str, float] = {}  # when Redis last heard of a family's limits
         self._offset = 0.0  # of Redis' clock from ours
         self._lock = threading.Lock()
 
@@ -111,10 +115,14 @@ class Governor:
 
     def heard(self, grant: Grant, said: Mapping[str, str]) -> None:
         """Claude has taken the request: what its headers say of the limits."""
-        seen = headers.read(said)
+        seen, now = headers.read(said), time.time()
         with self._lock:
-            self._pool(grant.family).admit(time.time(), grant.session_id, seen)
-        if not grant.is_local:
+            self._pool(grant.family).admit(now, grant.session_id, seen)
+            # Of a grant from memory nothing is under way in Redis, and limits that are far need not be told each time.
+            is_told = grant.is_local or bool(grant.until and now < self._told.get(grant.family, 0.0) + TELL_EVERY)
+            if not is_told:
+                self._told[grant.family] = now
+        if not is_told:
             self._background.send(lambda to: self._shared.admit(grant.family, grant.session_id, seen, to))
 
     def settle(self, grant: Grant, tokens: Tokens | None, *, unused: bool = False) -> None:

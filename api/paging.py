@@ -1,20 +1,23 @@
-"""Cursors and time bounds of lists. A cursor is opaque: the place of the last thing shown, in base64url."""
+"""Answers, cursors and time bounds of lists. A cursor is opaque: the place of the last thing shown, in base64url."""
 
 import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import Field
 
+from api.failures import Json
 from api.text import Moment, Strict, Text, moment
 from overnight.errors import InvalidRequest
+from overnight.store.listing import Cursor as Place
+from overnight.store.listing import Made
 
 T = TypeVar("T")
-Place = tuple[datetime, str]
+Step = datetime | str | int
 TICK = timedelta(microseconds=1)
 BIGGEST = 2**63 - 1
 IDENTITY = re.compile(r"[a-z]+_[0-9A-Za-z]{1,64}")
@@ -50,7 +53,19 @@ def cut(rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
     return (rows[:limit], rows[limit - 1]) if len(rows) > limit else (rows, None)
 
 
-def cursor(*place: datetime | str | int) -> str:
+def listed(rows: Sequence[T], limit: int, show: Callable[[T], Any], place: Callable[[T], tuple[Step, ...]]) -> Json:
+    """The answer of a list that leads onwards, of `limit` + 1 rows asked for; `place` is where a row stands in it."""
+    shown, last = cut(rows, limit)
+    next_page = None if last is None else cursor(*place(last))
+    return Json({"data": [show(row) for row in shown], "next_page": next_page})
+
+
+def made(row: Made) -> Place:
+    """Of a row in a list that is ordered by time and id."""
+    return row.created_at, row.id
+
+
+def cursor(*place: Step) -> str:
     steps = [step.isoformat() if isinstance(step, datetime) else step for step in place]
     return base64.urlsafe_b64encode(json.dumps(steps).encode()).decode().rstrip("=")
 

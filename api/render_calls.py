@@ -4,9 +4,9 @@ from typing import Any
 
 from overnight.models import ToolCall
 from overnight.states import CallStatus
+from overnight.store.call_events import is_question
 from overnight.tools.errors import BadInput
-from overnight.tools.kinds import Kind
-from overnight.tools.own import ASK_HUMAN, read_question
+from overnight.tools.own import read_question
 
 CONFIRMATION = "tool_confirmation"
 RESULT = "custom_tool_result"
@@ -17,7 +17,7 @@ def pending(call: ToolCall) -> dict[str, Any]:
     shown = {"id": call.id, "type": CONFIRMATION if asked else RESULT, "name": call.name, "input": call.input}
     if asked:
         return {**shown, "because": call.asked_because}
-    if call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"]:
+    if is_question(call):
         return {**shown, **_question(call)}
     return shown
 

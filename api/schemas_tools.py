@@ -19,13 +19,12 @@ from api.content import by_type
 from api.json_value import Sound, sound
 from api.schemas_toolsets import AgentToolset, McpToolset, Permission
 from api.text import Spoken, Strict
+from overnight.tools.names import SERVER_TYPE, VALID
 
-#: Types of the tools that Claude's API runs itself; `tool_search` comes in two kinds.
-SERVER_TOOL = r"^(web_search|web_fetch|code_execution|tool_search)_[a-z0-9_]+$"
 DATE = re.compile(r"_\d{8}$")
 TYPES = "'agent_toolset_20260401', 'mcp_toolset', 'custom', 'python' or one of Claude's like 'web_search_20260318'"
 
-ToolName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
+ToolName = Annotated[str, StringConstraints(pattern=f"^{VALID.pattern}$")]
 
 
 def _takes_an_object(schema: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +70,7 @@ class ServerTool(Strict):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Sound]
 
-    type: Annotated[str, StringConstraints(pattern=SERVER_TOOL, max_length=128)]
+    type: Annotated[str, StringConstraints(pattern=f"^{SERVER_TYPE.pattern}$", max_length=128)]
     name: ToolName
 
     @field_validator("name")
@@ -87,7 +86,7 @@ class ServerTool(Strict):
 
 def _kind(value: Any) -> str | None:
     kind = by_type(value)
-    return "<server>" if kind and re.match(SERVER_TOOL, kind.strip("<>")) else kind
+    return "<server>" if kind and SERVER_TYPE.fullmatch(kind.strip("<>")) else kind
 
 
 Tool = Annotated[

@@ -7,11 +7,10 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 from pydantic_core import PydanticCustomError
 
 from api.text import Name, Strict
+from overnight.tools.names import BUILTIN, HOSTED
 
 #: Of the SDK's agent toolset, which workers serve.
-MEMBERS = ("bash", "edit", "glob", "grep", "read", "write")
-#: Members of the hosted one alone.
-HOSTED = ("web_fetch", "web_search")
+MEMBERS = tuple(sorted(BUILTIN))
 
 
 class Permission(Strict):

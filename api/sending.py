@@ -9,7 +9,7 @@ from api.schemas_answers import CustomToolResult, ToolConfirmation, ToolResult
 from api.schemas_sessions import EventsRequest, SystemMessage, UserInterrupt, UserMessage
 from overnight.errors import InvalidRequest
 from overnight.settings import Settings
-from overnight.store import answers, submissions
+from overnight.store import answers, notes, submissions
 from overnight.store.answers import Answered
 from overnight.store.events import Draft
 from overnight.store.idempotency import Answer
@@ -32,13 +32,15 @@ def events(
                 accepted = submissions.submit(connection, workspace_id, session_id, new, max_age=settings.max_age)
                 drafts, wake, task_id = accepted.events, accepted.wake, task_id or accepted.task.id
             case SystemMessage():
-                continue  # said with the message before it
+                continue  # said with what is before it
             case UserInterrupt():
                 draft, wake = submissions.interrupt(connection, workspace_id, session_id)
                 drafts = [draft]
             case _:
                 answered = _answer(connection, workspace_id, session_id, event, place)
                 drafts, wake, task_id = [answered.event], answered.wake, task_id or answered.task_id
+                if note is not None and place == len(request.events) - 2:
+                    drafts.append(_add(connection, workspace_id, session_id, answered, note, place + 1))
         echoes += drafts
         wakes.append(wake)
     stop = any(isinstance(event, UserInterrupt) for event in request.events)
@@ -62,6 +64,15 @@ def _answer(connection: Connection, workspace_id: str, session_id: str, event: T
         raise _in_its_place(error, place) from error
 
 
+def _add(
+    connection: Connection, workspace_id: str, session_id: str, answered: Answered, note: SystemMessage, place: int
+) -> Draft:
+    try:
+        return notes.add(connection, workspace_id, session_id, answered, note.blocks())
+    except InvalidRequest as error:
+        raise _in_its_place(error, place) from error
+
+
 def _note(request: EventsRequest) -> SystemMessage | None:
     """The request's system message. Raises `InvalidRequest` where it stands elsewhere."""
     *before, last = request.events
@@ -70,14 +81,14 @@ def _note(request: EventsRequest) -> SystemMessage | None:
             raise _misplaced(place)
     if not isinstance(last, SystemMessage):
         return None
-    if not before or not isinstance(before[-1], UserMessage):
+    if not before or not isinstance(before[-1], UserMessage | CustomToolResult | ToolResult):
         raise _misplaced(len(before))
     return last
 
 
 def _misplaced(place: int) -> InvalidRequest:
     where = f"events.{place}.type"
-    rule = "a system.message is the last event of a request, right after the user.message that it goes with"
+    rule = "a system.message is the last event of a request, right after the user.message or result that it goes with"
     return InvalidRequest(f"{where}: {rule}", field=where)
 
 

@@ -1,9 +1,11 @@
 """What submitting does in its transaction: tasks, and sessions with their first tasks."""
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from api import render
-from api.agents import choose
+from api.agents import Choice, choose
 from api.changing import check_price
 from api.idempotent import Outcome
 from api.parts import idle_check
@@ -37,18 +39,9 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
     environment_id = request.environment_id or DEFAULT_ENVIRONMENT
     environments.check_open(connection, workspace_id, environment_id)
     choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
-    session = NewSession(
-        model=request.model or choice.resolved.model,
-        max_tokens=request.max_tokens or choice.resolved.max_tokens,
-        system=choice.resolved.system if request.system is None else request.system,
-        title=request.title,
-        context_key=request.context_key,
-        user_id=request.user_id,
-        agent_id=choice.version.agent_id,
-        agent_version=choice.version.version,
-        overrides=choice.overrides,
-        environment_id=environment_id,
-    )
+    as_agent = _new_session(request, choice, environment_id)
+    system = as_agent.system if request.system is None else request.system
+    session = replace(as_agent, model=request.model or as_agent.model, system=system)
     return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
 
 
@@ -76,18 +69,9 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
         raise InvalidRequest(
             "context_key: an open session has it already; archive that one or use another key", field="context_key"
         )
-    new = NewSession(
-        model=choice.resolved.model,
-        max_tokens=request.max_tokens or choice.resolved.max_tokens,
-        system=choice.resolved.system,
-        title=request.title,
+    new = replace(
+        _new_session(request, choice, request.environment_id),
         labels=request.metadata,
-        context_key=request.context_key,
-        user_id=request.user_id,
-        agent_id=choice.version.agent_id,
-        agent_version=choice.version.version,
-        overrides=choice.overrides,
-        environment_id=request.environment_id,
         budget_nanousd=request.budget.nanousd if request.budget else None,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
@@ -95,3 +79,19 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
     body = render.session(session_pages.find(connection, workspace_id, new.id))
     first_task = accepted[0].task.id if accepted else None
     return Outcome(new.id, Answer(200, body), first_task, wake=any(one.wake for one in accepted))
+
+
+def _new_session(request: TaskRequest | SessionRequest, choice: Choice, environment_id: str) -> NewSession:
+    """What both kinds of requests say alike, for the rest as its agent has it."""
+    return NewSession(
+        model=choice.resolved.model,
+        max_tokens=request.max_tokens or choice.resolved.max_tokens,
+        system=choice.resolved.system,
+        title=request.title,
+        context_key=request.context_key,
+        user_id=request.user_id,
+        agent_id=choice.version.agent_id,
+        agent_version=choice.version.version,
+        overrides=choice.overrides,
+        environment_id=environment_id,
+    )

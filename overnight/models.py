@@ -195,6 +195,7 @@ class Task(Usage, table=True):
     stop_request: str | None = None
     content: list[dict[str, Any]] = json_text()
     note: list[dict[str, Any]] | None = json_text()  # the system message that goes with it
+    result_note: list[dict[str, Any]] | None = json_text()  # and the one that goes with the results that are awaited
     labels: dict[str, str] = json_text()
     user_id: str | None = None
     output: str | None = json_text()
@@ -238,7 +239,7 @@ class ToolCall(SQLModel, table=True):
     place: int  # among the calls of that message
     tool_use_id: str  # Claude's
     name: str
-    kind: str  # who answers: see `overnight.tool_kinds`
+    kind: str  # who answers: see `overnight.tools.kinds`
     input: dict[str, Any] = json_text()
     status: str = CallStatus.REQUESTED.value
     asked_because: str | None = None

@@ -86,8 +86,8 @@ class Advance:
         return ended(turn, self._persist(turns.stop, turn, request, None))
 
     def _give_up(self, lease: Lease, task: Task, error: dict[str, Any]) -> Next:
-        following = self._persist(turns.give_up, lease, task, self.process.limits, error)
-        return ended(self._turn(lease, task), following)
+        turn = self._turn(lease, task)
+        return ended(turn, self._persist(turns.give_up, turn, error))
 
     def _wait(self, lease: Lease, task: Task, why: str) -> Next:
         self._persist(pauses.wait_for_worker, self._turn(lease, task), {"type": "tools_unavailable", "message": why})

@@ -7,15 +7,14 @@ from typing import Any
 
 import structlog
 
-from overnight.errors import LeaseLost
 from overnight.models import ToolCall
 from overnight.store import tool_calls, tool_turns, turns
 from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
-from worker.context import Entry
+from worker.context import Entry, entries
 from worker.equipment import Equipment
-from worker.held import STOPS, Halt, Held
+from worker.held import Held
 from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
@@ -51,10 +50,10 @@ class Calls:
             settled = self._persist(tool_turns.settle, turn, found.missing)
             if settled is None:
                 return Next(turn.lease, None)
-            turn, results = settled
-            if results:
-                told = Entry(turn.lease.ledger_seq, "user", results)
-                return Next(turn.lease, turn.task, None if history is None else [*history, told])
+            turn, said = settled
+            if said:
+                told = entries(turn.lease.ledger_seq, said)
+                return Next(turn.lease, turn.task, None if history is None else [*history, *told])
         return self._halted(turn)
 
     def _read(self, turn: Turn) -> list[ToolCall]:
@@ -102,9 +101,7 @@ class Calls:
             log.warning("progress_not_shown", session=turn.lease.session_id, error=type(error).__name__)
 
     def _halted(self, turn: Turn) -> Next | None:
-        if self.held.reason is Halt.LOST:
-            raise LeaseLost(turn.lease.session_id)
-        request = STOPS.get(self.held.reason) if self.held.reason else None
+        request = self.held.stop_request
         if request is None:
             return None
         return ended(turn, self._persist(turns.stop, turn, request, None))

@@ -24,6 +24,11 @@ class Entry:
         return any(block["type"] == "tool_result" for block in self.content)
 
 
+def entries(end: int, said: Sequence[tuple[str, list[Block]]]) -> list[Entry]:
+    """What has just entered the ledger, whose last number is now `end`."""
+    return [Entry(end - len(said) + place, role, content) for place, (role, content) in enumerate(said, 1)]
+
+
 def messages(
     history: Sequence[Entry],
     prompt: list[Block],
@@ -48,14 +53,11 @@ def messages(
     return sent
 
 
-def shorter(history: Sequence[Entry], *, under_way: bool | None = None) -> int | None:
+def shorter(history: Sequence[Entry], *, under_way: bool) -> int | None:
     """After which message to begin so that half of the history is no longer sent, or less where more cannot go.
 
-    None when nothing can. Of a turn that is `under_way`, its prompt being in the history, the last step stays. When
-    that is not said, a history that results end is taken for one.
+    None when nothing can. Of a turn that is `under_way`, its prompt being in the history, the last step stays.
     """
-    if under_way is None:
-        under_way = bool(history) and history[-1].role == "user"
     sizes = [len(json.dumps(entry.content)) for entry in history]
     seams = set(_seams(history, under_way))
     half, dropped, best = sum(sizes) / 2, 0, None

@@ -40,7 +40,7 @@ class Equipment:
 
     def close(self) -> None:
         """Ends what a slice must not leave running."""
-        if self._toolbox is not None:
+        if self._toolbox is not None and self._toolbox.has_shell:
             self._process.submit(self._toolbox.close()).result()
 
     def _equip(self) -> Toolbox:

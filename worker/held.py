@@ -42,11 +42,16 @@ class Held:
     def reason(self) -> Halt | None:
         return self._reason
 
+    @property
+    def stop_request(self) -> StopRequest | None:
+        """What somebody asked for, where that is why the work stops."""
+        return STOPS.get(self._reason) if self._reason else None
+
     def turn_to(self, task_id: str) -> None:
         """The task to work on from now: a stop asked of an earlier one, carried out or come too late, is not for it."""
         with self._lock:
             self.task_id = task_id
-            if self._reason in {Halt.CANCEL, Halt.INTERRUPT}:
+            if self._reason in STOPS:
                 self._reason = None
 
     def take_grant(self) -> Grant:

@@ -1,9 +1,9 @@
 """Whether Claude would take a request's messages: checked before each is sent. Pure; the rules are the API's."""
 
-import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from overnight.tools.names import VALID
 from worker.block_rules import check_block
 from worker.blocks import THINKING, is_plain_text
 from worker.call_rules import check_calls, check_server_calls
@@ -11,7 +11,6 @@ from worker.context import Entry
 from worker.history_faults import InvalidHistory, Rule
 from worker.thinking_rules import check_thinking
 
-TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 ROLES = ("user", "assistant")
 OF_TOOLS = {"tool_use", "tool_result"}
 Message = dict[str, Any]
@@ -97,7 +96,7 @@ def _check_ends(messages: Sequence[Message], paused: bool) -> None:
 
 def _check_tool_names(tools: Collection[str]) -> None:
     for name in tools:
-        if not TOOL_NAME.fullmatch(name):
+        if not VALID.fullmatch(name):
             raise InvalidHistory(0, Rule.TOOL_NAME, f"tool {name!r}")
     if len(set(tools)) < len(tools):
         raise InvalidHistory(0, Rule.TOOL_NAME, f"twice: {max(tools, key=list(tools).count)!r}")

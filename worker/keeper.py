@@ -6,15 +6,13 @@ import time
 
 import structlog
 
-from overnight.states import StopRequest
 from overnight.store import leases, nodes, tasks
 from overnight.store.database import Database
-from worker.held import Halt, Holdings
+from worker.held import HALTS, Halt, Holdings
 
 log = structlog.get_logger(__name__)
 
 TICK = 1.0
-HALTS = {StopRequest.CANCEL: Halt.CANCEL, StopRequest.INTERRUPT: Halt.INTERRUPT}
 
 
 class Keeper:

@@ -74,12 +74,12 @@ def _advance(process: Process, held: Held, equipment: Equipment, lease: Lease, f
     def may_go_on() -> bool:
         return not process.draining.is_set() and time.monotonic() <= ends
 
+    advance = Advance(process, held, equipment, may_go_on)
     while True:
         task = following.task if isinstance(following, Turn) else _due(process, held, lease, following)
         if task is None:
             return _tell(process, lease.session_id)
         held.turn_to(task.id)
-        advance = Advance(process, held, equipment, may_go_on)
         if isinstance(following, Turn):
             after = advance.ask(following, history)
         elif may_go_on():

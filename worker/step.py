@@ -4,19 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from overnight.states import StopRequest
 from overnight.store import pauses, turns
 from overnight.store.turn import Following, Pause, Reply, Turn
 from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
 from worker.claude import Request
-from worker.context import Entry
+from worker.context import Entry, entries
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
 from worker.granting import at_once
-from worker.held import HALTS, STOPS, Halt, Held
+from worker.held import Halt, Held
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
@@ -43,8 +42,6 @@ class Step:
         Raises `LeaseLost`.
         """
         lease, task = self.turn.lease, self.turn.task
-        if task.stop_request is not None:  # asked of an owner who died before he could
-            self.held.halt(HALTS[StopRequest(task.stop_request)])
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
         heard = ask(self.process, self.held, self._request(), self.held.take_grant(), words=words)
         if heard.message is not None:
@@ -82,15 +79,11 @@ class Step:
         else:
             following = self._end(turns.succeed, reply)
             lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
-        return Next(lease, following, [*self.history, *self._said(lease.ledger_seq, content)])
-
-    def _said(self, end: int, content: list[dict[str, Any]]) -> list[Entry]:
-        """What the step has added to the ledger."""
-        added = [*self.turn.spoken, ("assistant", content)]
-        return [Entry(end - len(added) + place, *message) for place, message in enumerate(added, 1)]
+        added = entries(lease.ledger_seq, [*self.turn.spoken, ("assistant", content)])
+        return Next(lease, following, [*self.history, *added])
 
     def _stop(self, heard: Heard) -> Next | None:
-        request = STOPS.get(self.held.reason) if self.held.reason else None
+        request = self.held.stop_request
         if request is None:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)

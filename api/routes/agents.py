@@ -71,9 +71,7 @@ def list_agents(request: Request, query: Annotated[AgentList, Query()]) -> Respo
             since=query.since,
             until=query.until,
         )
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.agent.created_at, last.agent.id) if last else None
-    return Json({"data": [render_agents.agent(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render_agents.agent, lambda row: paging.made(row.agent))
 
 
 @router.post("/{agent_id}/archive", responses={**shown(AgentAnswer), **failures(404)})
@@ -95,9 +93,7 @@ def list_versions(request: Request, agent_id: AgentId, query: Annotated[VersionL
         found = agent_pages.version_page(
             connection, workspace_of(request), agent_id, limit=query.limit + 1, cursor=cursor
         )
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.version.version) if last else None
-    return Json({"data": [render_agents.agent(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render_agents.agent, lambda row: (row.version.version,))
 
 
 def _built_in(request: Request, number: int | None = None) -> Found:

@@ -71,9 +71,7 @@ def list_environments(request: Request, query: Annotated[EnvironmentList, Query(
             cursor=paging.place_of(query.page),
             include_archived=query.include_archived,
         )
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.created_at, last.id) if last else None
-    return Json({"data": [environment(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, environment, paging.made)
 
 
 @router.post("/{environment_id}/archive", responses={**shown(EnvironmentAnswer), **failures(404)})

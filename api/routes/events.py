@@ -11,7 +11,6 @@ from api import paging, render, sending
 from api.answers_sessions import EventPage, SentEvents
 from api.auth import secret_of
 from api.documented import failures, shown
-from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
 from api.parts import Parts, parts_of, workspace_of
 from api.routes.sessions import PREFIX, SessionId
@@ -65,9 +64,7 @@ def list_events(request: Request, session_id: SessionId, query: Annotated[EventL
             since=query.since,
             until=query.until,
         )
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.seq) if last else None
-    return Json({"data": [render.event(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render.event, lambda row: (row.seq,))
 
 
 @router.get(

@@ -111,6 +111,4 @@ def list_messages(request: Request, session_id: SessionId, query: Annotated[Mess
     with parts_of(request).database.read() as connection:
         sessions.get(connection, workspace_of(request), session_id)
         found = ledger.page(connection, session_id, limit=query.limit + 1, cursor=cursor)
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.seq) if last else None
-    return Json({"data": [render.message(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render.message, lambda row: (row.seq,))

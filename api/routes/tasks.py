@@ -56,11 +56,8 @@ def list_tasks(request: Request, query: Annotated[TaskList, Query()]) -> Respons
             since=query.since,
             until=query.until,
         )
-        rows, last = paging.cut(found, query.limit)
-        waiting_for = pending.calls(connection, rows)
-    next_page = paging.cursor(last.created_at, last.id) if last else None
-    data = [render.task(row, waiting_for.get(row.id, ())) for row in rows]
-    return Json({"data": data, "next_page": next_page})
+        waiting_for = pending.calls(connection, found[: query.limit])
+    return paging.listed(found, query.limit, lambda row: render.task(row, waiting_for.get(row.id, ())), paging.made)
 
 
 @router.post("/{task_id}/cancel", responses={**shown(TaskAnswer), **failures(404)})

@@ -52,9 +52,7 @@ def list_work(request: Request, environment_id: EnvironmentId, query: Annotated[
     with parts_of(request).database.read() as connection:
         environments.find(connection, workspace_of(request), environment_id)
         found = work_pages.page(connection, environment_id, limit=query.limit + 1, cursor=cursor)
-    rows, last = paging.cut(found, query.limit)
-    next_page = paging.cursor(last.created_at, last.id) if last else None
-    return Json({"data": [render_environments.work(row) for row in rows], "next_page": next_page})
+    return paging.listed(found, query.limit, render_environments.work, paging.made)
 
 
 @router.get("/{work_id}", responses={**shown(WorkAnswer), **failures(404)})

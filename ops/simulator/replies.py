@@ -16,7 +16,7 @@ from ops.simulator.conversation import Block, Turn, current_turn, open_server_ca
 from ops.simulator.directives import Directives, parse
 from ops.simulator.plan import plan_for
 from ops.simulator.scripts import scripted
-from ops.simulator.thinking import THOUGHT, sign
+from ops.simulator.thinking import THOUGHT, thought
 
 NOTICE = "Simulated answer (no model was called)."
 PROMPTS_A_PLAN_SPANS = 3
@@ -51,7 +51,7 @@ def compose(request: dict[str, Any], wanted: Directives) -> Reply:
     turn = current_turn(request["messages"])
     content, stop = _content(request, wanted, turn)
     if wanted.thinking:
-        content = [_thinking(THOUGHT), *content]
+        content = [thought(THOUGHT), *content]
     content = [*map(server_result, open_server_calls(request["messages"])), *content]
     kept = _within(content, request["max_tokens"])
     cut = kept != content or any(block.get("cut") for block in kept)
@@ -92,10 +92,6 @@ def _stop_reason(content: list[Block], wanted: Directives) -> str:
     if wanted.stop_reason and wanted.stop_reason != "pause_turn":
         return wanted.stop_reason
     return "tool_use" if any(block["type"] == "tool_use" for block in content) else "end_turn"
-
-
-def _thinking(thought: str) -> Block:
-    return {"type": "thinking", "thinking": thought, "signature": sign(thought)}
 
 
 def _filled(reply: str, request: dict[str, Any]) -> str:

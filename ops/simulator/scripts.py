@@ -6,7 +6,7 @@ from typing import Any
 from ops.simulator.calls import call, check_offered, fill, server_result
 from ops.simulator.conversation import PAUSED, SERVER_CALLS, Block
 from ops.simulator.directives import Directives
-from ops.simulator.thinking import sign
+from ops.simulator.thinking import thought
 
 
 def scripted(request: dict[str, Any], wanted: Directives, step: int) -> tuple[list[Block], str | None]:
@@ -30,7 +30,7 @@ def _made(block: Block, step: int, n: int, paused: bool) -> Block:
         case "text":
             return {**block, "text": fill(block["text"], step, n)}
         case "thinking":
-            return {"type": "thinking", "thinking": block["thinking"], "signature": sign(block["thinking"])}
+            return thought(block["thinking"])
     more = {"server_name": block.get("server_name", "simulated")} if block["type"] == "mcp_tool_use" else {}
     given = fill(json.dumps(block.get("input", {})), step, n)
     return call(block["type"], block["name"], given, prefix=PAUSED if paused else None, **more)

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from overnight.cli.exits import CliError
-from overnight.cli.options import AsJson, DataDir, Key, Url
+from overnight.cli.options import AsJson, DataDir, Key, TaskId, Url
 from overnight.cli.output import note, write_json
 
 Json = dict[str, Any]
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]
 CallId = Annotated[
     str | None,
     typer.Argument(metavar="[CALL]", help="Which of its calls; needed where there are several.", show_default=False),

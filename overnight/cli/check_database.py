@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select
 from sqlmodel import col
@@ -13,7 +12,7 @@ from overnight.models import Session
 from overnight.settings import Settings
 from overnight.states import Life
 from overnight.store import nodes, schema
-from overnight.store.clock import after, now
+from overnight.store.clock import after, now, read_clock
 
 #: Seconds: workers report themselves every third of the lease's life (10 by default), the beat at every sweep (1).
 SEEN_WITHIN = {"worker": 30.0, "beat": 10.0}
@@ -50,8 +49,8 @@ def _schema(connection: Connection) -> Finding:
 
 def _clock(connection: Connection) -> Finding:
     before = time.time()
-    there: datetime = connection.execute(select(now())).scalar_one()
-    return compare_clocks("database clock", there.timestamp(), before, time.time())
+    there = read_clock(connection).timestamp()
+    return compare_clocks("database clock", there, before, time.time())
 
 
 def compare_clocks(check: str, there: float, before: float, after_: float) -> Finding:

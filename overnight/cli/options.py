@@ -22,6 +22,7 @@ PromptFile = Annotated[
     str | None,
     typer.Option("--file", "-f", metavar="PATH", help="Read the prompt, or what follows it, from a file; - is stdin."),
 ]
+TaskId = Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]
 SessionId = Annotated[str | None, typer.Option("--session", help="Go on with this session.", show_default=False)]
 ContextKey = Annotated[
     str | None,

@@ -18,6 +18,7 @@ from overnight.cli.options import (
     PromptFile,
     SessionId,
     System,
+    TaskId,
     Url,
 )
 from overnight.cli.output import (
@@ -38,7 +39,6 @@ Deadline = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="It fails if it is not done by then (ISO 8601).", show_default=False),
 ]
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]
 Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Wait so long for its end ('inf': until then).", show_default=False),

@@ -4,7 +4,8 @@ from sqlalchemy import Connection
 
 from overnight.models import Task
 from overnight.states import CallStatus
-from overnight.store import call_events, events, ledger, tasks, tool_calls, work
+from overnight.store import call_events, events, tool_calls, work
+from overnight.store.delivery import deliver
 from overnight.store.places import reserve
 from overnight.store.tool_calls import Move
 from overnight.tools.kinds import Kind
@@ -23,10 +24,8 @@ def open_calls(connection: Connection, task: Task, why: str) -> Task:
         tool_calls.make(connection, Move(call, CallStatus.DONE, outcome))
     if any(call.kind == Kind.ENVIRONMENT for call, _ in ended):
         work.wind_up(connection, task.session_id)
-    drafts = [draft for call, outcome in ended for draft in call_events.result(call, outcome)]
-    place = reserve(connection, task.session_id, events=len(drafts), messages=1)
+    drafts = [call_events.result(call, outcome) for call, outcome in ended]
+    place = reserve(connection, task.session_id, events=len(drafts))
     events.append(connection, task.workspace_id, task.session_id, place.event_seq, place.now, drafts)
     answered = tool_calls.of_step(connection, task.session_id, task.ledger_end)
-    message = {"task_id": task.id, "role": "user", "content": tool_calls.results(answered)}
-    ledger.append(connection, task.workspace_id, task.session_id, place.ledger_seq, place.now, [message])
-    return tasks.keep(connection, task, open_calls=0, ledger_end=place.ledger_seq) or task
+    return deliver(connection, task, answered)[0]

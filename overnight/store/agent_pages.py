@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from overnight.models import Agent, AgentVersion
 from overnight.store import agents
 from overnight.store.agents import Found
+from overnight.store.listing import Cursor, paged
 from overnight.store.rows import every
 
 LAST_VERSION = 2**31 - 1
@@ -19,25 +20,16 @@ def page(
     workspace_id: str,
     *,
     limit: int,
-    cursor: tuple[datetime, str] | None = None,
+    cursor: Cursor | None = None,
     include_archived: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Sequence[Found]:
-    """At most `limit` agents in their current versions, newest first, older than `cursor` (created_at, id)."""
+    """At most `limit` agents in their current versions, newest first, older than `cursor`."""
     statement = select(Agent).where(col(Agent.workspace_id) == workspace_id)
     if not include_archived:
         statement = statement.where(col(Agent.archived_at).is_(None))
-    if since is not None:
-        statement = statement.where(col(Agent.created_at) >= since)
-    if until is not None:
-        statement = statement.where(col(Agent.created_at) <= until)
-    if cursor is not None:
-        at, agent_id = cursor
-        older = or_(col(Agent.created_at) < at, and_(col(Agent.created_at) == at, col(Agent.id) < agent_id))
-        statement = statement.where(older)
-    newest = statement.order_by(col(Agent.created_at).desc(), col(Agent.id).desc()).limit(limit)
-    found = every(connection, Agent, newest)
+    found = every(connection, Agent, paged(statement, Agent, limit=limit, cursor=cursor, since=since, until=until))
     current = agents.versions(connection, [(agent.id, agent.version) for agent in found])
     return [Found(agent, current[agent.id, agent.version]) for agent in found]
 

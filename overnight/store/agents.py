@@ -11,7 +11,7 @@ from sqlmodel import col
 from overnight.errors import Conflict, InvalidRequest, NotFound
 from overnight.ids import AGENT, new_id
 from overnight.models import Agent, AgentVersion
-from overnight.store.clock import now
+from overnight.store.clock import now, read_clock
 from overnight.store.rows import every, first
 
 
@@ -48,7 +48,7 @@ Amend = Callable[[Definition], Mapping[str, Any]]
 
 def create(connection: Connection, workspace_id: str, definition: Definition) -> Found:
     """Writes an agent and its version 1."""
-    agent_id, at = new_id(AGENT), _now(connection)
+    agent_id, at = new_id(AGENT), read_clock(connection)
     row = {"id": agent_id, "workspace_id": workspace_id, "version": 1, "name": definition.name}
     connection.execute(insert(Agent).values(**row, created_at=at, updated_at=at))
     _write_version(connection, workspace_id, (agent_id, 1), definition, at)
@@ -68,7 +68,7 @@ def change(
     before = _said(find(connection, workspace_id, agent_id).version)
     after = Definition(**{**_as_dict(before), **amend(before)})
     if after != before:
-        number, at = agent.version + 1, _now(connection)
+        number, at = agent.version + 1, read_clock(connection)
         changed = {"version": number, "name": after.name, "updated_at": at}
         connection.execute(update(Agent).where(col(Agent.id) == agent_id).values(**changed))
         _write_version(connection, workspace_id, (agent_id, number), after, at)
@@ -142,8 +142,3 @@ def _said(row: AgentVersion) -> Definition:
 
 def _as_dict(definition: Definition) -> dict[str, Any]:
     return {name: getattr(definition, name) for name in Definition.__slots__}
-
-
-def _now(connection: Connection) -> datetime:
-    moment: datetime = connection.execute(select(now())).scalar_one()
-    return moment

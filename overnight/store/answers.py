@@ -57,7 +57,7 @@ def confirm(
         return _again(connection, call, said, attention, _not_asked(call))
     denied = Outcome(f"The user denied this tool call{f': {deny_message}' if deny_message else '.'}", is_error=True)
     move = Move(call, CallStatus.ALLOWED) if allow else Move(call, CallStatus.DONE, denied)
-    return _take(connection, move, said, attention, [] if allow else call_events.result(call, denied))
+    return _take(connection, move, said, attention, [] if allow else [call_events.result(call, denied)])
 
 
 def provide(

@@ -11,9 +11,14 @@ from overnight.tools.kinds import Kind
 from overnight.tools.own import ASK_HUMAN
 
 
+def is_question(call: ToolCall) -> bool:
+    """To a person, by `ask_human`."""
+    return call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"]
+
+
 def is_for_client(call: ToolCall) -> bool:
     """Answered by `user.custom_tool_result`: the client's own tools, and questions to a person."""
-    return call.kind == Kind.CUSTOM or (call.kind == Kind.OVERNIGHT and call.name == ASK_HUMAN["name"])
+    return call.kind == Kind.CUSTOM or is_question(call)
 
 
 def is_for_environment(call: ToolCall) -> bool:
@@ -43,12 +48,12 @@ def use(call: ToolCall) -> Draft:
     return Draft(event_types.AGENT_TOOL_USE, said, call.task_id, call.id)
 
 
-def result(call: ToolCall, outcome: Outcome) -> list[Draft]:
-    """What came of it; the client's own results are events already, as the client sent them."""
+def result(call: ToolCall, outcome: Outcome) -> Draft:
+    """What came of it."""
     blocks = [{"type": "text", "text": outcome.content}] if isinstance(outcome.content, str) else outcome.content
     said = {"content": blocks, "is_error": outcome.is_error}
     if call.kind == Kind.MCP:
-        return [Draft(event_types.AGENT_MCP_TOOL_RESULT, {"mcp_tool_use_id": call.id, **said}, call.task_id)]
+        return Draft(event_types.AGENT_MCP_TOOL_RESULT, {"mcp_tool_use_id": call.id, **said}, call.task_id)
     # The SDK's workers run what has no `user.tool_result`: so it is also told of those that nobody is to run any more.
     told = event_types.USER_TOOL_RESULT if is_for_environment(call) else event_types.AGENT_TOOL_RESULT
-    return [Draft(told, {"tool_use_id": call.id, **said}, call.task_id)]
+    return Draft(told, {"tool_use_id": call.id, **said}, call.task_id)

@@ -1,10 +1,14 @@
 """The database's clock as SQL expressions: every time that decides something is read there, never from a host."""
 
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel.sql.sqltypes import UTCDateTime
+
+from overnight.store.prepared import Prepared
 
 
 class now(FunctionElement[Any]):  # noqa: N801 (reads as SQL)
@@ -56,3 +60,12 @@ def _ago_postgresql(element: Any, compiler: Any, **kwargs: Any) -> str:
 @compiles(ago, "sqlite")
 def _ago_sqlite(element: Any, compiler: Any, **kwargs: Any) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', -{compiler.process(element.clauses, **kwargs)} || ' seconds')"
+
+
+NOW = Prepared(select(now().label("now")))
+
+
+def read_clock(connection: Connection) -> datetime:
+    """For what is written before any statement has told the time."""
+    at: datetime = NOW.every(connection, {})[0].now
+    return at

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
 from overnight.environment_models import Environment, Poller, Work
@@ -13,7 +12,8 @@ from overnight.errors import EnvironmentArchived, InvalidRequest, NotFound
 from overnight.ids import ENVIRONMENT, new_id
 from overnight.models import DEFAULT_ENVIRONMENT, Session
 from overnight.states import Life
-from overnight.store.clock import now
+from overnight.store.clock import now, read_clock
+from overnight.store.listing import Cursor, paged
 from overnight.store.rows import every, first
 
 #: From what an environment says to what is different from now on.
@@ -28,7 +28,7 @@ class NewEnvironment:
 
 
 def create(connection: Connection, workspace_id: str, new: NewEnvironment) -> Environment:
-    environment_id, at = new_id(ENVIRONMENT), connection.execute(select(now())).scalar_one()
+    environment_id, at = new_id(ENVIRONMENT), read_clock(connection)
     said = {"name": new.name, "description": new.description, "labels": new.labels}
     row = {"id": environment_id, "workspace_id": workspace_id, "created_at": at, "updated_at": at}
     connection.execute(insert(Environment).values(**row, **said))
@@ -96,18 +96,14 @@ def page(
     workspace_id: str,
     *,
     limit: int,
-    cursor: tuple[datetime, str] | None = None,
+    cursor: Cursor | None = None,
     include_archived: bool = False,
 ) -> Sequence[Environment]:
-    """At most `limit` environments, newest first, older than `cursor` (created_at, id)."""
-    created, identity = col(Environment.created_at), col(Environment.id)
+    """At most `limit` environments, newest first, older than `cursor`."""
     statement = select(Environment).where(col(Environment.workspace_id) == workspace_id)
     if not include_archived:
         statement = statement.where(col(Environment.archived_at).is_(None))
-    if cursor is not None:
-        at, environment_id = cursor
-        statement = statement.where(or_(created < at, and_(created == at, identity < environment_id)))
-    return every(connection, Environment, statement.order_by(created.desc(), identity.desc()).limit(limit))
+    return every(connection, Environment, paged(statement, Environment, limit=limit, cursor=cursor))
 
 
 def _mine(workspace_id: str, environment_id: str) -> Any:

@@ -12,6 +12,7 @@ from overnight import event_types
 from overnight.ids import EVENT, new_id
 from overnight.models import Event, Task
 from overnight.store.bulk import insert_rows
+from overnight.store.listing import between
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,7 @@ def page(
         statement = statement.where(col(Event.seq) < cursor if newest_first else col(Event.seq) > cursor)
     if types:
         statement = statement.where(col(Event.type).in_(types))
-    if since is not None:
-        statement = statement.where(col(Event.created_at) >= since)
-    if until is not None:
-        statement = statement.where(col(Event.created_at) <= until)
+    statement = statement.where(*between(col(Event.created_at), since, until))
     order = col(Event.seq).desc() if newest_first else col(Event.seq).asc()
     rows: Sequence[Row[Any]] = connection.execute(statement.order_by(order).limit(limit)).all()
     return rows

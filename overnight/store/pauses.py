@@ -9,7 +9,6 @@ from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from overnight import event_types, expiry
-from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Session, Task
 from overnight.states import Life, TaskStatus, WaitReason
@@ -18,7 +17,7 @@ from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, move, record, start
+from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, keep, move, record, start
 
 #: Seconds after which another worker may try what this one cannot; doubled with each try.
 WORKER_PAUSE = 2.0
@@ -76,8 +75,7 @@ def _wait(
         due = stamp.now
     due = _in_time(due, task.deadline)
     if task.status == TaskStatus.WAITING:
-        if tasks.keep(connection, task, wait_reason=reason, due_at=due, **changes) is None:
-            raise LeaseLost(task.session_id)  # somebody ended it while we looked
+        keep(connection, task, wait_reason=reason, due_at=due, **changes)  # unless somebody ended it while we looked
     else:
         if task.status == TaskStatus.QUEUED:
             start(connection, task, stamp)

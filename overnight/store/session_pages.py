@@ -6,13 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, select
 from sqlmodel import col
 
 from overnight.errors import NotFound
 from overnight.models import DEFAULT_AGENT, AgentVersion, Session, Task
 from overnight.states import UNFINISHED, Life, TaskStatus, WaitReason
 from overnight.store import agents
+from overnight.store.listing import Cursor, paged
 
 
 class SessionStatus(StrEnum):
@@ -86,15 +87,20 @@ def find(connection: Connection, workspace_id: str, session_id: str) -> Seen:
 
 
 def page(
-    connection: Connection, workspace_id: str, wanted: Filter, *, limit: int, cursor: tuple[datetime, str] | None = None
+    connection: Connection, workspace_id: str, wanted: Filter, *, limit: int, cursor: Cursor | None = None
 ) -> Sequence[Seen]:
-    """At most `limit` sessions beyond `cursor` (created_at, id), newest first unless told otherwise."""
-    statement = _filtered(SEEN.where(col(Session.workspace_id) == workspace_id), wanted)
-    if cursor is not None:
-        statement = statement.where(_beyond(cursor, wanted.oldest_first))
-    order = [col(Session.created_at), col(Session.id)]
-    ordered = statement.order_by(*(order if wanted.oldest_first else [column.desc() for column in order]))
-    return _seen(connection, connection.execute(ordered.limit(limit)).all())
+    """At most `limit` sessions beyond `cursor`, newest first unless told otherwise."""
+    matching = _filtered(SEEN.where(col(Session.workspace_id) == workspace_id), wanted)
+    listed = paged(
+        matching,
+        Session,
+        limit=limit,
+        cursor=cursor,
+        since=wanted.since,
+        until=wanted.until,
+        oldest_first=wanted.oldest_first,
+    )
+    return _seen(connection, connection.execute(listed).all())
 
 
 def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
@@ -111,19 +117,7 @@ def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
         statement = statement.where(col(Session.agent_id) == wanted.agent_id)
     if wanted.agent_version is not None:
         statement = statement.where(col(Session.agent_version) == wanted.agent_version)
-    if wanted.since is not None:
-        statement = statement.where(col(Session.created_at) >= wanted.since)
-    if wanted.until is not None:
-        statement = statement.where(col(Session.created_at) <= wanted.until)
     return statement
-
-
-def _beyond(cursor: tuple[datetime, str], oldest_first: bool) -> Any:
-    at, session_id = cursor
-    created, identity = col(Session.created_at), col(Session.id)
-    if oldest_first:
-        return or_(created > at, and_(created == at, identity > session_id))
-    return or_(created < at, and_(created == at, identity < session_id))
 
 
 def _seen(connection: Connection, rows: Sequence[Row[Any]]) -> list[Seen]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlmodel import col
 
 from overnight import event_types
@@ -15,15 +15,13 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
 from overnight.store import abandon, events, work
 from overnight.store.bulk import insert_rows
-from overnight.store.clock import now
+from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
 from overnight.store.leases import FREE
 from overnight.store.places import reserve
-from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, what_was_said
 
-NOW = Prepared(select(now().label("now")))
 IN_A_STEP = select(Task).where(
     col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)), col(Task.open_calls) > 0
 )
@@ -60,7 +58,7 @@ def create(
 
     Raises `IntegrityError` when an open session has this `context_key` already.
     """
-    at = NOW.every(connection, {})[0].now
+    at = read_clock(connection)
     told = [what_was_said(task) for task in first_tasks]
     wait = WAKE_GRACE if first_tasks else idle_check
     session = Session(
@@ -120,56 +118,6 @@ def find_open(connection: Connection, workspace_id: str, context_key: str) -> st
         col(Session.workspace_id) == workspace_id, col(Session.context_key) == context_key, OPEN
     )
     return connection.execute(statement).scalar_one_or_none()
-
-
-def working(connection: Connection, session_ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
-    """Session id → (status, wait reason) of its first unfinished task; idle sessions are left out."""
-    statement = (
-        select(col(Task.session_id), col(Task.status), col(Task.wait_reason))
-        .where(col(Task.session_id).in_(session_ids), col(Task.status).in_(sorted(UNFINISHED)))
-        .order_by(col(Task.session_id), col(Task.seq).desc())
-    )
-    return {row.session_id: (row.status, row.wait_reason) for row in connection.execute(statement)}
-
-
-def page(
-    connection: Connection,
-    workspace_id: str,
-    *,
-    limit: int,
-    cursor: tuple[datetime, str] | None = None,
-    oldest_first: bool = False,
-    include_archived: bool = False,
-    working_only: bool | None = None,
-    user_id: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Sequence[Session]:
-    """At most `limit` sessions beyond `cursor` (created_at, id); `working_only` False means idle ones only."""
-    shown = [Life.ACTIVE, Life.PAUSED, *([Life.ARCHIVED] if include_archived else [])]
-    statement = select(Session).where(col(Session.workspace_id) == workspace_id, col(Session.life).in_(shown))
-    if working_only is not None:
-        busy = exists().where(col(Task.session_id) == col(Session.id), col(Task.status).in_(sorted(UNFINISHED)))
-        statement = statement.where(busy if working_only else ~busy)
-    if user_id is not None:
-        statement = statement.where(col(Session.user_id) == user_id)
-    if since is not None:
-        statement = statement.where(col(Session.created_at) >= since)
-    if until is not None:
-        statement = statement.where(col(Session.created_at) <= until)
-    if cursor is not None:
-        statement = statement.where(_beyond(cursor, oldest_first))
-    order = [col(Session.created_at), col(Session.id)]
-    ordered = statement.order_by(*(order if oldest_first else [column.desc() for column in order]))
-    return every(connection, Session, ordered.limit(limit))
-
-
-def _beyond(cursor: tuple[datetime, str], oldest_first: bool) -> Any:
-    at, session_id = cursor
-    created, identity = col(Session.created_at), col(Session.id)
-    if oldest_first:
-        return or_(created > at, and_(created == at, identity > session_id))
-    return or_(created < at, and_(created == at, identity < session_id))
 
 
 def archive(connection: Connection, workspace_id: str, session_id: str) -> Session:

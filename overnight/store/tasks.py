@@ -5,13 +5,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, or_, select, text, update
+from sqlalchemy import Connection, bindparam, case, exists, or_, select, text, update
 from sqlmodel import col
 
 from overnight.errors import NotFound
 from overnight.models import Session, Task
 from overnight.states import FINAL, UNFINISHED, Life, StopRequest, TaskStatus, one_of
 from overnight.store.clock import now
+from overnight.store.listing import Cursor, paged
 from overnight.store.prepared import Prepared
 from overnight.store.rows import every, first
 
@@ -114,14 +115,14 @@ def page(
     workspace_id: str,
     *,
     limit: int,
-    cursor: tuple[datetime, str] | None = None,
+    cursor: Cursor | None = None,
     session_id: str | None = None,
     statuses: Sequence[str] = (),
     user_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Sequence[Task]:
-    """At most `limit` tasks, newest first, older than `cursor` (created_at, id)."""
+    """At most `limit` tasks, newest first, older than `cursor`."""
     statement = select(Task).where(col(Task.workspace_id) == workspace_id, SHOWN)
     if session_id is not None:
         statement = statement.where(col(Task.session_id) == session_id)
@@ -129,13 +130,4 @@ def page(
         statement = statement.where(col(Task.status).in_(statuses))
     if user_id is not None:
         statement = statement.where(col(Task.user_id) == user_id)
-    if since is not None:
-        statement = statement.where(col(Task.created_at) >= since)
-    if until is not None:
-        statement = statement.where(col(Task.created_at) <= until)
-    if cursor is not None:
-        at, task_id = cursor
-        older = or_(col(Task.created_at) < at, and_(col(Task.created_at) == at, col(Task.id) < task_id))
-        statement = statement.where(older)
-    newest = statement.order_by(col(Task.created_at).desc(), col(Task.id).desc()).limit(limit)
-    return every(connection, Task, newest)
+    return every(connection, Task, paged(statement, Task, limit=limit, cursor=cursor, since=since, until=until))

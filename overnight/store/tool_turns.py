@@ -10,11 +10,11 @@ from overnight import event_types
 from overnight.errors import LeaseLost
 from overnight.models import Task, ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import call_events, leases, ledger, pauses, tasks, tool_calls, turn_events, work
+from overnight.store import call_events, leases, pauses, tool_calls, turn_events, work
+from overnight.store.delivery import deliver
 from overnight.store.events import Draft
 from overnight.store.tool_calls import Move, Outcome
-from overnight.store.turn import GUARD_END, NOTHING_USED, Turn, record, start
-from overnight.tool_results import Block
+from overnight.store.turn import Said, Turn, keep, record, start
 from overnight.tools.own import Progress
 
 RUNNABLE = frozenset({CallStatus.REQUESTED, CallStatus.ALLOWED, CallStatus.RUNNING})
@@ -28,19 +28,20 @@ def carry_out(
     A call that somebody has answered meanwhile stays as it is.
     """
     lease, task = turn.lease, turn.task
-    drafts = [draft for move in moves if move.outcome for draft in call_events.result(move.call, move.outcome)]
-    if task.status != TaskStatus.RUNNING:
-        drafts.insert(0, Draft(event_types.SESSION_RUNNING, task_id=task.id))
-    stamp = leases.guard(connection, lease, events=len(drafts))
+    starts = task.status != TaskStatus.RUNNING
+    results = sum(move.outcome is not None for move in moves)
+    stamp = leases.guard(connection, lease, events=starts + results + (progress is not None))
     made = [move for move in moves if tool_calls.make(connection, move)]
     if any(is_handed_out(move) for move in made):
         work.queue(connection, lease.workspace_id, lease.session_id, lease.environment_id)
-    task = task if task.status == TaskStatus.RUNNING else start(connection, task, stamp)
-    overtaken = {move.call.id for move in moves} - {move.call.id for move in made}
-    record(connection, lease, stamp, [draft for draft in drafts if not _tells_of(draft, overtaken)])
-    turn = replace(turn, lease=replace(lease, now=stamp.now), task=task)
+    drafts = [call_events.result(move.call, move.outcome) for move in made if move.outcome]
+    if starts:
+        task = start(connection, task, stamp)
+        drafts.insert(0, Draft(event_types.SESSION_RUNNING, task_id=task.id))
     if progress is not None:
-        report(connection, turn, progress.note, progress.fraction)
+        drafts.append(_show(connection, task, progress))
+    record(connection, lease, stamp, drafts)
+    turn = replace(turn, lease=replace(lease, now=stamp.now), task=task)
     return turn, {move.call.id for move in made if move.target is CallStatus.RUNNING}
 
 
@@ -51,52 +52,44 @@ def is_handed_out(move: Move) -> bool:
 
 def finish(connection: Connection, turn: Turn, call: ToolCall, outcome: Outcome) -> None:
     """Stores the result of a call that ran. Raises `LeaseLost`."""
-    drafts = call_events.result(call, outcome)
-    stamp = leases.guard(connection, turn.lease, events=len(drafts))
+    stamp = leases.guard(connection, turn.lease, events=1)
     if not tool_calls.make(connection, Move(call, CallStatus.DONE, outcome)):
         raise LeaseLost(turn.lease.session_id)  # an earlier try, whose answer the network lost, has written it
-    record(connection, turn.lease, stamp, drafts)
+    record(connection, turn.lease, stamp, [call_events.result(call, outcome)])
 
 
 def report(connection: Connection, turn: Turn, note: str, fraction: float | None) -> None:
     """Shows how far the task is. Raises `LeaseLost`, also when the task has ended."""
-    progress = {"note": note, "fraction": fraction}
     stamp = leases.guard(connection, turn.lease, events=1)
-    if tasks.keep(connection, turn.task, progress=progress) is None:
-        raise LeaseLost(turn.lease.session_id)  # the task has ended, and only its tool does not know
-    record(connection, turn.lease, stamp, [Draft(event_types.TASK_PROGRESS, progress, turn.task.id)])
+    record(connection, turn.lease, stamp, [_show(connection, turn.task, Progress(note, fraction))])
 
 
-def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tuple[Turn, list[Block]] | None:
-    """What follows when nothing runs any more: None having let go, to wait for somebody; else the turn, and the results
-    that have entered the ledger. Without these, somebody has answered meanwhile: look again.
+def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tuple[Turn, list[Said]] | None:
+    """What follows when nothing runs any more: None having let go, to wait for somebody; else the turn, and what
+    has entered the ledger. Without these, somebody has answered meanwhile: look again.
 
     `missing` are the ids of calls that this worker cannot run.
     """
     lease, task = turn.lease, turn.task
     stamp = leases.guard(connection, lease, events=0)
+    if stamp.ledger_seq != lease.ledger_seq:
+        raise LeaseLost(lease.session_id)  # an earlier try, whose answer the network lost, has written the results
     calls = tool_calls.of_step(connection, lease.session_id, _step(task))
     left = [call for call in calls if call.status != CallStatus.DONE]
     if not left:
-        return deliver(connection, turn, calls)
+        task, place, said = deliver(connection, task, calls)
+        lease = replace(lease, ledger_seq=place.ledger_seq, now=place.now)
+        return replace(turn, lease=lease, task=task), said
     if any(_can_run(call, stamp.now) and call.id not in missing for call in left):
         return replace(turn, lease=replace(lease, now=stamp.now)), []
     _wait(connection, turn, left)
     return None
 
 
-def deliver(connection: Connection, turn: Turn, calls: Sequence[ToolCall]) -> tuple[Turn, list[Block]]:
-    """All results of the step enter the ledger as one message."""
-    lease, task = turn.lease, turn.task
-    stamp = leases.guard(connection, lease, 0, GUARD_END, messages=1, **NOTHING_USED)
-    results = tool_calls.results(calls)
-    message = {"task_id": task.id, "role": "user", "content": results}
-    ledger.append(connection, lease.workspace_id, lease.session_id, stamp.ledger_seq, stamp.now, [message])
-    kept = tasks.keep(connection, task, open_calls=0, ledger_end=stamp.ledger_seq)
-    if kept is None:
-        raise LeaseLost(task.session_id)
-    lease = replace(lease, ledger_seq=stamp.ledger_seq, now=stamp.now)
-    return replace(turn, lease=lease, task=kept), results
+def _show(connection: Connection, task: Task, progress: Progress) -> Draft:
+    said = {"note": progress.note, "fraction": progress.fraction}
+    keep(connection, task, progress=said)  # unless the task has ended, and only its tool does not know
+    return Draft(event_types.TASK_PROGRESS, said, task.id)
 
 
 def _wait(connection: Connection, turn: Turn, left: Sequence[ToolCall]) -> None:
@@ -133,7 +126,3 @@ def _can_run(call: ToolCall, at: datetime) -> bool:
 def _step(task: Task) -> int:
     assert task.ledger_end is not None
     return task.ledger_end
-
-
-def _tells_of(draft: Draft, call_ids: Collection[str]) -> bool:
-    return draft.payload.get("tool_use_id") in call_ids or draft.payload.get("mcp_tool_use_id") in call_ids

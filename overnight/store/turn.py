@@ -19,13 +19,15 @@ from overnight.store.events import Draft
 from overnight.store.leases import GUARDED, Lease, Stamp
 from overnight.store.prepared import Prepared
 
+#: What somebody says in the ledger: role and content.
+Said = tuple[str, list[dict[str, Any]]]
+
 #: The guard of a turn's end: it also moves the ledger on and adds up what was used.
 ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
 ).returning(*(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd))
 GUARD_END = Prepared(ENDING)
-NOTHING_USED = calls.added(None)
 GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
 
 
@@ -44,11 +46,11 @@ class Turn:
         return self.task.ledger_end is not None and self.task.ledger_end == self.lease.ledger_seq
 
     @property
-    def spoken(self) -> list[tuple[str, list[dict[str, Any]]]]:
+    def spoken(self) -> list[Said]:
         """What enters the ledger before the reply, as (role, content): the prompt and its note, once."""
         if self.is_under_way:
             return []
-        prompt = ("user", self.task.content)
+        prompt: Said = ("user", self.task.content)
         return [prompt, ("system", self.task.note)] if self.task.note else [prompt]
 
 
@@ -110,6 +112,14 @@ def start(connection: Connection, task: Task, stamp: Stamp) -> Task:
 def move(connection: Connection, task: Task, target: TaskStatus, legal: list[TaskStatus], **changes: Any) -> None:
     if not tasks.move(connection, task.id, target, sources=legal, **changes):
         raise LeaseLost(task.session_id)
+
+
+def keep(connection: Connection, task: Task, **changes: Any) -> Task:
+    """The task as it is with `changes`; it stays in its state. Raises `LeaseLost` when it has left that meanwhile."""
+    kept = tasks.keep(connection, task, **changes)
+    if kept is None:
+        raise LeaseLost(task.session_id)
+    return kept
 
 
 def record(connection: Connection, lease: Lease, stamp: Stamp, drafts: Sequence[Draft]) -> None:

@@ -19,7 +19,7 @@ from overnight.store import abandon, call_events, calls, leases, ledger, tasks, 
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, move, record, start
+from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, keep, move, record, start
 
 #: Places for what a turn's end tells last: usage and idleness, or the next request's start.
 LAST_WORDS = 2
@@ -51,9 +51,7 @@ def go_on(connection: Connection, turn: Turn, reply: Reply, asked: Sequence[Tool
         tool_calls.insert(connection, stamp.now, placed)
     fresh = {"attempts": 0, "retry_since": None, "error": None, "open_calls": len(asked)}
     end = {"steps": task.steps + 1, "ledger_end": stamp.ledger_seq}
-    kept = tasks.keep(connection, task, **fresh, **end, **calls.totals(task, call))
-    if kept is None:
-        raise LeaseLost(task.session_id)
+    kept = keep(connection, task, **fresh, **end, **calls.totals(task, call))
     record(connection, turn.lease, stamp, drafts)
     return replace(turn, lease=replace(turn.lease, ledger_seq=stamp.ledger_seq, now=stamp.now), task=kept, span=None)
 
@@ -91,9 +89,9 @@ def fail(
     return _finish(connection, turn, stamp, drafts, turn_events.failed(error, task), chain)
 
 
-def give_up(connection: Connection, lease: Lease, task: Task, limits: Limits, error: dict[str, Any]) -> Following:
+def give_up(connection: Connection, turn: Turn, error: dict[str, Any]) -> Following:
     """The task fails before its next step begins."""
-    return fail(connection, _taken_up(connection, Turn(lease, task, None, limits)), error, None)
+    return fail(connection, _taken_up(connection, turn), error, None)
 
 
 def stop(
@@ -133,8 +131,8 @@ def _finish(
 
 
 def is_plain(task: Task) -> bool:
-    """It may begin unseen: nothing of it is done, and no limit can have been reached."""
-    return task.steps == 0 and task.deadline is None
+    """It may begin unseen: nothing of it is done, nobody wants it stopped, and no limit can have been reached."""
+    return task.steps == 0 and task.stop_request is None and task.deadline is None
 
 
 def _taken_up(connection: Connection, turn: Turn) -> Turn:

@@ -4,7 +4,6 @@ Each verb here is part of a transaction that has taken the session's row, so a s
 none is forgotten: whoever makes a call awaited queues it, and whoever ends an item queues another for what is left.
 """
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, literal, select, text, update
@@ -14,7 +13,7 @@ from overnight.environment_models import Work
 from overnight.ids import WORK, new_id
 from overnight.models import Session, Task, ToolCall
 from overnight.states import LIVE, UNFINISHED, WORK_MOVES, CallStatus, Life, WorkState, one_of, sources
-from overnight.store.clock import after, now
+from overnight.store.clock import after, now, read_clock
 from overnight.store.rows import first
 from overnight.tools.kinds import Kind
 
@@ -32,7 +31,7 @@ def queue(
     live = select(col(Work.id)).where(col(Work.session_id) == session_id, IS_LIVE)
     if connection.execute(live).first() is not None:
         return False
-    at: datetime = connection.execute(select(now())).scalar_one()
+    at = read_clock(connection)
     row = {"id": new_id(WORK), "workspace_id": workspace_id, "session_id": session_id, "labels": {}, "ttl": 0}
     due = after(literal(float(min(2**attempts - 1, LONGEST_DELAY)))) if attempts else at
     offered = {"environment_id": environment_id, "state": WorkState.QUEUED, "attempts": attempts, "created_at": at}

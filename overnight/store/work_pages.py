@@ -10,6 +10,7 @@ from sqlmodel import col
 from overnight.environment_models import Poller, Work
 from overnight.states import WorkState
 from overnight.store.clock import ago, now
+from overnight.store.listing import Cursor, paged
 from overnight.store.rows import every, first
 from overnight.store.work import IS_LIVE
 from overnight.store.work_turns import LOST, find
@@ -32,16 +33,10 @@ class Stats:
     workers: int
 
 
-def page(
-    connection: Connection, environment_id: str, *, limit: int, cursor: tuple[datetime, str] | None = None
-) -> Sequence[Work]:
-    """At most `limit` items, newest first, older than `cursor` (created_at, id)."""
-    created, identity = col(Work.created_at), col(Work.id)
+def page(connection: Connection, environment_id: str, *, limit: int, cursor: Cursor | None = None) -> Sequence[Work]:
+    """At most `limit` items, newest first, older than `cursor`."""
     statement = select(Work).where(col(Work.environment_id) == environment_id)
-    if cursor is not None:
-        at, work_id = cursor
-        statement = statement.where(or_(created < at, and_(created == at, identity < work_id)))
-    return every(connection, Work, statement.order_by(created.desc(), identity.desc()).limit(limit))
+    return every(connection, Work, paged(statement, Work, limit=limit, cursor=cursor))
 
 
 def stats(connection: Connection, environment_id: str) -> Stats:

@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import httpx2
 from redis import Redis, RedisError
@@ -24,9 +23,11 @@ from overnight.store.turn import Pause, Reply, Turn
 from overnight.tools.own import Progress
 from tests import asking
 from tests.asking import Wish
+from tests.nursery import nursery
 from tests.servers import free_port, redis_command
 
 KEY = "sk-overnight-test-key"
+NOWHERE = Path(os.devnull)
 MODEL = "claude-haiku-4-5"
 
 
@@ -81,14 +82,14 @@ class RedisServer:
 class Api:
     """`uvicorn api.app:create_app --factory` on a free port."""
 
-    def __init__(self, database_url: str, redis_url: str, *, stderr: IO[bytes] | None = None, **settings: str) -> None:
+    def __init__(self, database_url: str, redis_url: str, *, log: Path = NOWHERE, **settings: str) -> None:
         self.port = free_port()
         self.database_url = database_url
         self.url = f"http://127.0.0.1:{self.port}"
         given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "API_KEY": KEY, **settings}
         environment = {**os.environ, **{f"OVERNIGHT_{name}": value for name, value in given.items()}}
-        command = [sys.executable, "-m", "uvicorn", "api.app:create_app", "--factory", "--port", str(self.port)]
-        self.process = subprocess.Popen([*command, "--log-level", "warning"], env=environment, stderr=stderr)
+        options = ["--factory", "--port", str(self.port), "--log-level", "warning"]
+        self.process = nursery().start("uvicorn", ["api.app:create_app", *options], environment, log)
         self.client = self.new_client()
         until(self._answers, 90)
 
@@ -161,7 +162,7 @@ class Worker:
         turn = self._resume(session_id)
         with self._database.write() as connection:
             settled = tool_turns.settle(connection, turn, ())
-        return settled[1] if settled else []
+        return settled[1][0][1] if settled and settled[1] else []
 
     def report(self, session_id: str, note: str, fraction: float | None) -> None:
         turn = self._resume(session_id)

@@ -65,6 +65,7 @@ BODIES: list[tuple[dict[str, Any], str]] = [
     (tools({**SEARCH, "name": "search"}), "tools.0.name"),
     (tools({**SEARCH, "user_location": {"city": "a\x00"}}), "tools.0.user_location"),
     (tools({"type": "tool_search_tool_bm25_20251119", "name": "tool_search"}), "tools.0.name"),
+    (tools({"type": "tool_search_20251119", "name": "tool_search"}), "tools.0"),
     (tools(CUSTOM, {**PYTHON, "name": "look_up"}), "tools.1.name"),
     (tools(TOOLSET, {**PYTHON, "name": "read"}), "tools.1.name"),
     (tools({**PYTHON, "name": "read"}, TOOLSET), "tools.1"),

@@ -200,12 +200,35 @@ def test_answers_to_the_wrong_calls_are_refused_by_name(client: TestClient, work
         (result("x", content=[{"type": "video"}]), "events.0.content.0: must be an object whose 'type' is 'text' or"),
         (result("x", tool_use_id="y"), "events.0.tool_use_id: is not a known field"),
         (result("x", content=[{"type": "text", "text": "a\x00b"}]), "events.0.content.0.text: must not contain NUL"),
-        ({"type": "user.tool_result", "tool_use_id": "x"}, "events.0: events of type 'user.tool_result' are not"),
+        ({"type": "user.tool_result", "tool_use_id": "x", "content": "text"}, "events.0.content: must be a list"),
     ],
 )
 def test_malformed_answers_are_refused_by_field(client: TestClient, event: dict[str, Any], told: str) -> None:
     task = client.post("/v1/tasks", json={"prompt": "Hello"}).json()
     assert refused(client, task, event).startswith(told)
+
+
+NOTE = {"type": "system.message", "content": [{"type": "text", "text": "Be brief."}]}
+
+
+def test_a_system_message_goes_with_a_result(client: TestClient, worker: Worker) -> None:
+    task, [first, second] = waiting(client, worker, CUSTOM, CUSTOM)
+    path = f"/v1/sessions/{task['session_id']}/events"
+    sent = [client.post(path, json={"events": [result(first), NOTE]}).json()["data"] for _ in range(2)]
+    assert [event["type"] for event in sent[0]] == ["user.custom_tool_result", "system.message"]
+    assert sent[0] == sent[1], "given again, it is not said again"
+    client.post(path, json={"events": [result(second)]})
+    worker.take_up(task["session_id"])
+    said = client.get(f"/v1/sessions/{task['session_id']}/messages").json()["data"]
+    assert [message["role"] for message in said] == ["user", "assistant", "user", "system"]
+    assert said[-1]["content"] == NOTE["content"]
+    late = {**NOTE, "content": [{"type": "text", "text": "Be quick."}]}
+    assert refused(client, task, result(second), late).startswith("events.1.type: Claude has the results")
+
+
+def test_a_system_message_does_not_go_with_a_confirmation(client: TestClient, worker: Worker) -> None:
+    task, [asked] = waiting(client, worker, APPROVED)
+    assert refused(client, task, confirmation(asked), NOTE).startswith("events.1.type: a system.message is the last")
 
 
 def test_late_answers_are_refused(client: TestClient, worker: Worker) -> None:

@@ -17,7 +17,7 @@ def test_failures_are_logged_with_their_id_and_without_what_was_said(
     database_url: str, database: Database, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     log = tmp_path / "stderr"
-    with log.open("wb") as stderr, Api(database_url, redis_server.url, LOG_LEVEL="DEBUG", stderr=stderr) as api:
+    with Api(database_url, redis_server.url, LOG_LEVEL="DEBUG", log=log) as api:
         accepted = api.client.post("/v1/tasks", json={"prompt": SECRET})
         assert api.client.post("/v1/tasks", json={"prompt": SECRET, "x": 1}).status_code == 400
         with database.write() as connection:
@@ -38,7 +38,7 @@ def test_failures_are_logged_with_their_id_and_without_what_was_said(
 
 def test_what_goes_well_is_not_logged(module_database_url: str, redis_server: RedisServer, tmp_path: Path) -> None:
     log = tmp_path / "stderr"
-    with log.open("wb") as stderr, Api(module_database_url, redis_server.url, stderr=stderr) as api:
+    with Api(module_database_url, redis_server.url, log=log) as api:
         answered = api.client.post("/v1/tasks", json={"prompt": "x"})
         assert answered.status_code == 202
     assert answered.headers["request-id"] not in log.read_text()

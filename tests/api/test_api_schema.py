@@ -1,5 +1,6 @@
 """Schemathesis reads the OpenAPI document and tries to prove it wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import schemathesis
@@ -44,12 +45,22 @@ def work_in(environment_id: str, api: Api) -> str:
 
 def of_something_real(case: Any, api: Api) -> None:
     """The same call for things that exist."""
-    task = api.client.post("/v1/tasks", json={"prompt": "x"}).json()
+    real = {name: REAL[name](api) for name in case.path_parameters if name != "work_id"}
+    if "work_id" in case.path_parameters:
+        real["work_id"] = work_in(real["environment_id"], api)
     if case.path.endswith("/stream"):  # of an open session it would not end
-        api.client.post(f"/v1/sessions/{task['session_id']}/archive")
-    agent = api.client.post("/v1/agents", json={"name": "x", "model": "x"}).json()
-    environment = api.client.post("/v1/environments", json={"name": "x"}).json()
-    real = {"task_id": task["id"], "session_id": task["session_id"], "agent_id": agent["id"]}
-    real |= {"environment_id": environment["id"], "work_id": work_in(environment["id"], api)}
+        api.client.post(f"/v1/sessions/{real['session_id']}/archive")
     case.path_parameters = {name: real[name] for name in case.path_parameters}
     case.query.pop("wait", None)
+
+
+def made(path: str, body: dict[str, str], field: str = "id") -> Callable[[Api], str]:
+    return lambda api: str(api.client.post(path, json=body).json()[field])
+
+
+REAL = {
+    "task_id": made("/v1/tasks", {"prompt": "x"}),
+    "session_id": made("/v1/tasks", {"prompt": "x"}, "session_id"),
+    "agent_id": made("/v1/agents", {"name": "x", "model": "x"}),
+    "environment_id": made("/v1/environments", {"name": "x"}),
+}

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ from overnight.store import keys, ledger, sessions, submissions, tasks
 from overnight.store.database import Database, is_down
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
+from tests.nursery import ROOT, Process, nursery
 from tests.servers import free_port, redis_command
 
-ROOT = Path(__file__).parents[2]
 KEY = "sk-overnight-test"
 PATIENCE = 120.0
 
@@ -45,7 +44,7 @@ class Cluster:
         self.redis_port, self.sim_port, self.api_port = free_port(), free_port(), free_port()
         self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
         self.database = Database(database_url)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Process] = {}
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))},
             "OVERNIGHT_DATABASE_URL": database_url,
@@ -169,7 +168,7 @@ class Cluster:
     # Within
 
     def _module(self, name: str, module: str, *arguments: str) -> None:
-        self._spawn(name, [sys.executable, "-m", module, *arguments])
+        self.processes[name] = nursery().start(module, arguments, self.env, self.folder / f"{name}.log")
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:

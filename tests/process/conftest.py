@@ -21,3 +21,11 @@ def make_cluster(tmp_path: Path, database_url: str) -> Iterator[MakeCluster]:
             return made
 
         yield make
+
+
+def at_work(made: Cluster) -> Cluster:
+    """With one worker, w1, and a beat."""
+    made.start_worker("w1")
+    made.start_beat()
+    made.wait_for_workers("w1")
+    return made

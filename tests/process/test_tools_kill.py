@@ -12,7 +12,7 @@ from overnight.store.agents import Definition
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
 from tests.process.cluster import Cluster, until
-from tests.process.conftest import MakeCluster
+from tests.process.conftest import MakeCluster, at_work
 from worker.history_rules import check
 
 POLICIES = ("retried", "asked", "told")
@@ -36,11 +36,7 @@ BY_CALL = {"in the tool, before its effect", "in the tool, after its effect"}
 
 @pytest.fixture
 def cluster(make_cluster: MakeCluster) -> Cluster:
-    made = make_cluster(tools="tests.process.dying_tools", concurrency="8")
-    made.start_worker("w1")
-    made.start_beat()
-    made.wait_for_workers("w1")
-    return made
+    return at_work(make_cluster(tools="tests.process.dying_tools", concurrency="8"))
 
 
 @pytest.mark.parametrize("point", EXPECTED)

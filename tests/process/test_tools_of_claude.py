@@ -4,7 +4,7 @@ import pytest
 
 from overnight.models import Task
 from tests.process.cluster import Cluster, until
-from tests.process.conftest import MakeCluster
+from tests.process.conftest import MakeCluster, at_work
 from tests.process.working_agents import MODULE, Team
 from worker.context import Entry, messages
 from worker.history_rules import check
@@ -15,11 +15,7 @@ LOOP = '[[sim tool=note loop=8 input="{\\"n\\": {step}}" reply="done: {results}"
 
 @pytest.fixture
 def cluster(make_cluster: MakeCluster) -> Cluster:
-    made = make_cluster(tools=MODULE)
-    made.start_worker("w1")
-    made.start_beat()
-    made.wait_for_workers("w1")
-    return made
+    return at_work(make_cluster(tools=MODULE))
 
 
 def test_a_paused_turn_goes_on_where_it_was(cluster: Cluster) -> None:

@@ -10,7 +10,7 @@ from overnight.models import DEFAULT_WORKSPACE, Task
 from overnight.states import CallStatus, StopRequest
 from overnight.store import submissions
 from tests.process.cluster import Cluster, until
-from tests.process.conftest import MakeCluster
+from tests.process.conftest import MakeCluster, at_work
 from tests.process.working_agents import MODULE, Team, call, script, text_of
 from tests.process.working_tools import marks
 
@@ -64,11 +64,7 @@ MOMENTS = {
 
 @pytest.fixture
 def cluster(make_cluster: MakeCluster) -> Cluster:
-    made = make_cluster(tools=MODULE, drain_seconds="1", lease_ttl="4")
-    made.start_worker("w1")
-    made.start_beat()
-    made.wait_for_workers("w1")
-    return made
+    return at_work(make_cluster(tools=MODULE, drain_seconds="1", lease_ttl="4"))
 
 
 def test_a_stop_at_any_moment(cluster: Cluster) -> None:
@@ -109,6 +105,7 @@ def test_a_tool_that_no_worker_has(cluster: Cluster) -> None:
     (cluster.folder / "go").touch()
     cluster.env["OVERNIGHT_TOOLS"] = tools
     cluster.start_worker("w1")
+    cluster.terminate("w2")  # who might take them up first, again and again
     for task in (held, fresh):
         ended = cluster.wait_for(task)
         assert (ended.status, ended.error) == ("succeeded", None)

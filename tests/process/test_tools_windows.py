@@ -10,7 +10,7 @@ from overnight.states import CallStatus, StopRequest
 from overnight.store import submissions
 from overnight.store.submissions import NewTask
 from tests.process.cluster import Cluster, until
-from tests.process.conftest import MakeCluster
+from tests.process.conftest import MakeCluster, at_work
 from tests.process.test_tools_stops import holds, pass_deadline, stop
 from tests.process.working_agents import MODULE, Team, call, script
 
@@ -19,11 +19,7 @@ HANGS = "[[sim hang step=2 times=1]]"
 
 @pytest.fixture
 def cluster(make_cluster: MakeCluster) -> Cluster:
-    made = make_cluster(tools=MODULE, lease_ttl="4")
-    made.start_worker("w1")
-    made.start_beat()
-    made.wait_for_workers("w1")
-    return made
+    return at_work(make_cluster(tools=MODULE, lease_ttl="4"))
 
 
 def test_a_stop_reaches_a_task_whose_tools_died_with_their_worker(cluster: Cluster) -> None:

@@ -82,7 +82,7 @@ def without_last_thinking(content: list[Block]) -> list[Block]:
 def test_the_ledger_and_the_prompt_are_left_as_they_are(history: list[Entry], prompt: list[Block], cut: int) -> None:
     before = copy.deepcopy((history, prompt))
     messages(history, prompt, cut)
-    shorter(history)
+    shorter(history, under_way=False)
     assert (history, prompt) == before
 
 
@@ -90,7 +90,7 @@ def test_the_ledger_and_the_prompt_are_left_as_they_are(history: list[Entry], pr
 def test_shortening_ends_on_an_exchange_and_always_gets_on(history: list[Entry]) -> None:
     """Again and again, as a session does whose context stays too long: to the end, never in a circle."""
     rounds = 0
-    while (begin_after := shorter(history)) is not None:
+    while (begin_after := shorter(history, under_way=False)) is not None:
         rest = [entry for entry in history if entry.seq > begin_after]
         assert len(rest) < len(history)
         assert not rest or rest[0].role == "user"
@@ -101,7 +101,7 @@ def test_shortening_ends_on_an_exchange_and_always_gets_on(history: list[Entry])
 
 @given(ledgers())
 def test_shortening_drops_at_least_half(history: list[Entry]) -> None:
-    begin_after = shorter(history)
+    begin_after = shorter(history, under_way=False)
     if begin_after is not None:
         assert size([entry for entry in history if entry.seq > begin_after]) <= size(history) / 2
 
@@ -133,4 +133,4 @@ def test_a_reply_of_thinking_alone_leaves_no_empty_message() -> None:
 
 
 def test_without_history_there_is_nothing_to_shorten() -> None:
-    assert shorter([]) is None
+    assert shorter([], under_way=False) is None

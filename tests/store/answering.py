@@ -56,7 +56,7 @@ def delivered(database: Database, turn: Turn) -> list[dict[str, Any]]:
     with database.write() as connection:
         settled = tool_turns.settle(connection, turn, ())
     assert settled is not None
-    return settled[1]
+    return settled[1][0][1]
 
 
 def allow(connection: Connection, call: ToolCall, workspace: str = DEFAULT_WORKSPACE, **more: Any) -> Answered:

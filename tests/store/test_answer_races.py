@@ -65,7 +65,7 @@ def test_an_answer_that_comes_before_the_owner_lets_go_is_seen_by_him(database: 
     answered, settled = meanwhile(database, lambda c: provide(c, call), lambda c: tool_turns.settle(c, turn, ()))
     assert answered.wake is False
     assert settled is not None
-    assert settled[1][0]["content"] == [{"type": "text", "text": "42"}]
+    assert settled[1][0][1][0]["content"] == [{"type": "text", "text": "42"}]
 
 
 def test_an_answer_that_waits_for_the_owner_to_let_go_sends_for_the_next(database: Database) -> None:

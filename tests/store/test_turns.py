@@ -14,6 +14,9 @@ from overnight.store import pauses, sessions, tasks, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
 from overnight.store.turn import Pause, Turn
+from tests import asking
+from tests.asking import PLAIN
+from tests.store.answering import asked, delivered
 from tests.store.scenes import (
     DEFAULT_WORKSPACE,
     MODEL,
@@ -84,6 +87,17 @@ def test_a_beginning_whose_commit_was_not_heard_of_is_not_written_twice(database
     with pytest.raises(LeaseLost), database.write() as connection:
         turns.begin(connection, turn.lease, not_begun, NO_LIMITS)
     assert types(database, turn.task.session_id) == before
+
+
+def test_results_whose_commit_was_not_heard_of_are_not_written_twice(database: Database) -> None:
+    turn, [wish] = asked(database, PLAIN)
+    with database.write() as connection:
+        asking.run(connection, turn, wish)
+    delivered(database, turn)
+    once = everything(database, turn.task.session_id)
+    with pytest.raises(LeaseLost):
+        delivered(database, turn)
+    assert everything(database, turn.task.session_id) == once
 
 
 def test_prompt_and_reply_enter_the_ledger_together(database: Database) -> None:

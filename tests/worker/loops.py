@@ -1,10 +1,14 @@
-"""An event loop in a thread of its own, as a worker process has one."""
+"""An event loop in a thread of its own, as a worker process has one, and calls of tools on it."""
 
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from overnight.tools import Context, Tool
+from worker.tools.results import Result
+from worker.tools.running import Bounds, begin
 
 
 class Loop:
@@ -30,3 +34,8 @@ def running_loop() -> Iterator[Loop]:
         yield loop
     finally:
         loop.stop()
+
+
+def perform(tool: Tool, given: Any, context: Context, loop: Loop, bounds: Bounds = Bounds()) -> Result:  # noqa: B008
+    """Waits for the result. Raises `CancelledError` when the call is halted."""
+    return begin(tool, given, context, loop.loop, bounds).result()

@@ -11,20 +11,14 @@ from typing import Any
 import pytest
 
 from overnight.tools import Context
-from tests.worker.loops import Loop, running_loop
+from tests.worker.loops import Loop, perform
 from worker.tools import beneath, files
 from worker.tools.results import Result
-from worker.tools.running import Bounds, begin, perform
+from worker.tools.running import Bounds, begin
 from worker.tools.shell import Shell
 from worker.tools.toolbox import FILE_TOOLS
 
 SECRET = "the secret of somebody else"
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    with running_loop() as loop:
-        yield loop
 
 
 @pytest.fixture
@@ -60,7 +54,7 @@ class Using:
         self._context = context
 
     def __call__(self, name: str, **given: Any) -> Result:
-        return perform(FILE_TOOLS[name], given, self._context, self._loop.loop, Bounds(60))
+        return perform(FILE_TOOLS[name], given, self._context, self._loop, Bounds(60))
 
     def text(self, name: str, **given: Any) -> str:
         result = self(name, **given)
@@ -311,7 +305,7 @@ class Bash:
     def __call__(self, command: str | None = None, timeout: float = 60, **given: Any) -> Result:
         given = {**({} if command is None else {"command": command}), **given}
         context = Context(folder=self._context.folder)
-        return perform(self.shell.tool, given, context, self._loop.loop, Bounds(timeout))
+        return perform(self.shell.tool, given, context, self._loop, Bounds(timeout))
 
     def close(self) -> None:
         self._loop.run(self.shell.close())

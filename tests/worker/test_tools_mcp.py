@@ -16,21 +16,15 @@ import pytest
 from overnight.tools import Context, OnCrash, Permission
 from overnight.tools.errors import BadTools
 from tests.servers import free_port
-from tests.worker.loops import Loop, running_loop
+from tests.worker.loops import Loop, perform
 from worker.tools.errors import ToolsUnavailable
 from worker.tools.mcp_servers import McpServers
 from worker.tools.mcp_tools import _name
 from worker.tools.results import Result
-from worker.tools.running import Bounds, perform
+from worker.tools.running import Bounds
 
 PROGRAM = str(Path(__file__).with_name("mcp_server.py"))
 STDIO = {"type": "stdio", "name": "tiny", "command": sys.executable, "args": [PROGRAM, "stdio"]}
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    with running_loop() as loop:
-        yield loop
 
 
 @pytest.fixture
@@ -61,7 +55,7 @@ def over_http(port: int, *token: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def call(loop: Loop, mcp: McpServers, server: dict[str, Any], name: str, timeout: float = 60, **given: Any) -> Result:
     tools = loop.run(mcp.tools(server))
-    return perform(tools[name], given, Context(folder=Path("/nowhere")), loop.loop, Bounds(timeout))
+    return perform(tools[name], given, Context(folder=Path("/nowhere")), loop, Bounds(timeout))
 
 
 def url(port: int) -> dict[str, Any]:
@@ -187,12 +181,12 @@ def test_a_connection_that_nobody_uses_is_closed(loop: Loop) -> None:
     servers = McpServers(allow_commands=True, idle=0)
     tools = loop.run(servers.tools(STDIO))
     context = Context(folder=Path("/nowhere"))
-    process = int(str(perform(tools["pid"], {}, context, loop.loop).content))
+    process = int(str(perform(tools["pid"], {}, context, loop).content))
     other = {**STDIO, "name": "other"}
     loop.run(servers.tools(other))
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
-    assert not perform(tools["pid"], {}, context, loop.loop).is_error  # whoever still holds its tools can use them
+    assert not perform(tools["pid"], {}, context, loop).is_error  # whoever still holds its tools can use them
     loop.run(servers.close())
 
 

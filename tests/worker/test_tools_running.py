@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,15 @@ from anthropic.lib.tools import ToolError
 from pydantic import BaseModel
 
 from overnight.tools import Cancelled, Context, Tool, tool
-from tests.worker.loops import Loop, running_loop
+from tests.worker.loops import Loop, perform
 from worker.tools.results import NOTHING, Result
-from worker.tools.running import Bounds, begin, perform
+from worker.tools.running import Bounds, begin
 
 PATIENCE = 20.0
 
 
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    with running_loop() as loop:
-        yield loop
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Context:
-    return Context(folder=tmp_path / "workspace")
-
-
 def run(loop: Loop, made: Tool, context: Context, bounds: Bounds = Bounds(), **given: Any) -> Result:  # noqa: B008
-    return perform(made, given, context, loop.loop, bounds)
+    return perform(made, given, context, loop, bounds)
 
 
 class Model(BaseModel):
@@ -145,11 +133,11 @@ async def add_later(a: int, context: Context, b: int = 1) -> int:
     ],
 )
 def test_bad_input_is_named(loop: Loop, context: Context, made: Tool, given: Any, named: str) -> None:
-    result = perform(made, given, context, loop.loop)
+    result = perform(made, given, context, loop)
     assert result.is_error
     assert str(result.content).startswith(f"invalid input for {made.name}: ")
     assert named in str(result.content)
-    assert perform(made, {"a": 2}, context, loop.loop) == Result("3")
+    assert perform(made, {"a": 2}, context, loop) == Result("3")
 
 
 def fail(context: Context, how: str) -> str:
@@ -297,13 +285,13 @@ def test_a_process_can_exit_while_a_function_hangs() -> None:
 import asyncio, threading, time
 from pathlib import Path
 from overnight.tools import tool, Context
-from worker.tools.running import perform
+from worker.tools.running import begin
 loop = asyncio.new_event_loop()
 threading.Thread(target=loop.run_forever, daemon=True).start()
 @tool(timeout=0.1)
 def hang():
     time.sleep(600)
-print(perform(hang, {}, Context(folder=Path(".")), loop).is_error)
+print(begin(hang, {}, Context(folder=Path(".")), loop).result().is_error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.endswith("True\n")

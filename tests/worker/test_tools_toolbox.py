@@ -12,11 +12,10 @@ from anthropic.lib.tools.agent_toolset import AgentToolContext, beta_agent_tools
 from overnight.tools import Context, Permission, Tool, tool
 from overnight.tools.errors import BadTools
 from overnight.tools.own import ASK_HUMAN, WAIT
-from tests.worker.loops import Loop, running_loop
+from tests.worker.loops import Loop, perform
 from worker.tools.errors import ToolsUnavailable
 from worker.tools.mcp_servers import McpServers
 from worker.tools.results import Result
-from worker.tools.running import perform
 from worker.tools.toolbox import Kind, Toolbox, equip
 
 TOOLSET = {"type": "agent_toolset_20260401"}
@@ -37,12 +36,6 @@ OF_TINY = {"type": "mcp_toolset", "mcp_server_name": "tiny"}
 def refund(order: str) -> str:
     """Give money back."""
     return f"refunded {order}"
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    with running_loop() as loop:
-        yield loop
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +134,7 @@ def test_bash_is_there_only_when_it_is_switched_on(equipped: Equip, loop: Loop, 
     toolbox = equipped(named, allow_bash=True)
     assert (toolbox.missing, names(toolbox)) == ([], ["bash", *FILES])
     context = Context(folder=tmp_path)
-    assert perform(found(toolbox, "bash"), {"command": "echo hello"}, context, loop.loop) == Result("hello")
+    assert perform(found(toolbox, "bash"), {"command": "echo hello"}, context, loop) == Result("hello")
     loop.run(toolbox.close())
 
 

@@ -1,8 +1,4 @@
-"""What may keep a call, or a whole step, from its tools."""
-
-
-class Halted(Exception):
-    """The session is to stop: cancelled, interrupted, drained or lost. What the tool came to is nobody's result."""
+"""What may keep a step from its tools."""
 
 
 class ToolsUnavailable(Exception):

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,6 @@ import structlog
 from overnight.settings import Settings
 from overnight.tools import Cancelled, Context, Tool
 from overnight.tools.errors import BadInput
-from worker.tools.errors import Halted
 from worker.tools.results import Result, failed, raised, returned
 
 log = structlog.get_logger(__name__)
@@ -32,20 +31,6 @@ class Bounds:
     @classmethod
     def of(cls, settings: Settings) -> "Bounds":
         return cls(settings.tool_timeout, settings.tool_result_bytes)
-
-
-def perform(
-    tool: Tool,
-    given: dict[str, Any],
-    context: Context,
-    loop: asyncio.AbstractEventLoop,
-    bounds: Bounds = Bounds(),
-) -> Result:
-    """Blocks this thread until there is a result. Raises `Halted` when `context.cancelled` is set meanwhile."""
-    try:
-        return begin(tool, given, context, loop, bounds).result()
-    except CancelledError:
-        raise Halted from None
 
 
 def begin(

@@ -7,6 +7,7 @@ from typing import Any
 from overnight.tools import Permission, Tool
 from overnight.tools.errors import BadTools
 from overnight.tools.kinds import Kind
+from overnight.tools.names import SERVER_TYPE
 from overnight.tools.own import DEFINITIONS
 from worker.tools.files import edit, read, write
 from worker.tools.finding import glob, grep
@@ -16,8 +17,6 @@ from worker.tools.shell import Shell
 
 AGENT_TOOLSET = "agent_toolset_20260401"
 FILE_TOOLS = {tool.name: tool for tool in (read, write, edit, glob, grep)}
-#: Tools that Claude's side runs; whatever follows is a version.
-SERVER_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_", "advisor_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Toolbox:
         return [entry.name for entry in self._entries.values() if entry.definition is None]
 
     def find(self, name: str) -> Tool | None:
-        """What `worker.tools.running.perform` takes; None where somebody else answers, or nobody."""
+        """What `worker.tools.running.begin` takes; None where somebody else answers, or nobody."""
         entry = self._entries.get(name)
         return entry.tool if entry else None
 
@@ -62,6 +61,11 @@ class Toolbox:
         """Whether the agent lets a person allow each call of a tool that no worker of ours runs."""
         entry = self._entries.get(name)
         return entry is not None and entry.permission is Permission.ALWAYS_ASK
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether there may be something to close."""
+        return self._shell is not None
 
     async def close(self) -> None:
         """At the end of the slice, on the process's loop: ends the shell and all that it started."""
@@ -107,7 +111,7 @@ def _entries_of(item: dict[str, Any], registry: Mapping[str, Tool], builtin: Map
             yield Entry(item["name"], Kind.CUSTOM, told)
         case kind if kind == AGENT_TOOLSET:
             yield from _of_toolset(item, builtin)
-        case str(kind) if kind.startswith(SERVER_TOOLS):
+        case str(kind) if SERVER_TYPE.fullmatch(kind):
             yield Entry(item["name"], Kind.SERVER, item)
         case kind:
             known = f"python, custom, {AGENT_TOOLSET}, mcp_toolset and Claude's server tools"

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from overnight.states import AskedBecause, TaskStatus, WaitReason
+from overnight.states import AskedBecause, Priority, TaskStatus, WaitReason
 
 
 class TokenUsage(BaseModel):
@@ -57,6 +57,7 @@ class TaskAnswer(BaseModel):
     steps: int
     max_steps: int | None = Field(description="Null: the limit of its agent")
     deadline: datetime | None
+    priority: Priority
     progress: Progress | None = Field(description="As its agent reported last")
     pending: list[PendingCall] = Field(description="Calls that somebody must answer, whether it waits already or not")
     output: str | None = Field(description="The text of the answer")

@@ -39,6 +39,7 @@ def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
         "steps": row.steps,
         "max_steps": row.max_steps,
         "deadline": time(row.deadline),
+        "priority": row.priority,
         "progress": row.progress,
         "pending": [render_calls.pending(call) for call in pending],
         "output": row.output,

@@ -9,7 +9,7 @@ from api.content import Content, saying, verbatim
 from api.paging import TimeQuery
 from api.text import Metadata, Moment, Name, Spoken, Strict, Text
 from overnight.errors import InvalidRequest
-from overnight.states import TaskStatus
+from overnight.states import Priority, TaskStatus
 from overnight.store.submissions import NewTask
 from overnight.store.task_limits import TaskLimits
 
@@ -39,6 +39,9 @@ class TaskRequest(Strict):
     not_before: Moment | None = None
     deadline: Deadline | None = None
     max_steps: MaxSteps | None = None
+    priority: Annotated[
+        Priority, Field(description="Who goes first when Claude's limits are near: `background` comes after the others")
+    ] = Priority.INTERACTIVE
 
     def check(self) -> None:
         """What no single field can know. Raises `InvalidRequest`."""
@@ -63,6 +66,7 @@ class TaskRequest(Strict):
             not_before=self.not_before,
             deadline=self.deadline,
             max_steps=self.max_steps,
+            priority=self.priority,
         )
 
 

@@ -13,6 +13,7 @@ from overnight.states import (
     AskedBecause,
     CallStatus,
     Life,
+    Priority,
     StopRequest,
     TaskStatus,
     WaitReason,
@@ -175,6 +176,7 @@ class Task(Usage, table=True):
         CheckConstraint(one_of("status", TaskStatus), name="task_status"),
         CheckConstraint(f"wait_reason IS NULL OR {one_of('wait_reason', WaitReason)}", name="task_reason"),
         CheckConstraint(f"stop_request IS NULL OR {one_of('stop_request', StopRequest)}", name="task_stop"),
+        CheckConstraint(one_of("priority", Priority), name="task_priority"),
         CheckConstraint("(status = 'waiting') = (wait_reason IS NOT NULL)", name="task_waiting"),
         CheckConstraint(f"({one_of('status', sorted(FINAL))}) = (finished_at IS NOT NULL)", name="task_final"),
         UniqueConstraint("session_id", "seq", name="task_order"),
@@ -204,6 +206,9 @@ class Task(Usage, table=True):
     steps: int = 0
     max_steps: int | None = None  # None: the agent's
     deadline: datetime | None = None
+    priority: str = Field(
+        default=Priority.INTERACTIVE.value, sa_column_kwargs={"server_default": Priority.INTERACTIVE.value}
+    )
     progress: dict[str, Any] | None = json_text()  # {note, fraction}, as its agent last reported
     # where its last message stands in the ledger, and how many tool calls of that message have no result there yet
     ledger_end: int | None = Field(default=None, sa_type=BigInteger)

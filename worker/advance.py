@@ -13,6 +13,8 @@ from overnight.tools.errors import BadTools
 from worker.calls import Calls
 from worker.context import Entry
 from worker.equipment import Equipment
+from worker.governor.asking import Refusal
+from worker.granting import reserve
 from worker.held import Held
 from worker.limits import exceeded
 from worker.next import Next, ended
@@ -40,6 +42,11 @@ class Advance:
             return self._calls(lease, task).run(history)
         if lease.budget_nanousd is not None and self._persist(budgets.hold, self._turn(lease, task)):
             return Next(lease, None)
+        match reserve(self.process, lease, task):
+            case Refusal(delay):
+                return self._wait_in_line(lease, task, delay)
+            case grant:
+                self.held.grant = grant
         return self.ask(self._persist(turns.begin, lease, task, self.process.limits), history)
 
     def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
@@ -84,6 +91,12 @@ class Advance:
 
     def _wait(self, lease: Lease, task: Task, why: str) -> Next:
         self._persist(pauses.wait_for_worker, self._turn(lease, task), {"type": "tools_unavailable", "message": why})
+        return Next(lease, None)
+
+    def _wait_in_line(self, lease: Lease, task: Task, delay: float) -> Next:
+        """Nothing has begun yet, so nothing but the task's row tells of it."""
+        self._persist(pauses.wait_in_line, self._turn(lease, task), delay)
+        self.process.wake_later(lease.session_id, task.id, delay)
         return Next(lease, None)
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:

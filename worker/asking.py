@@ -1,8 +1,10 @@
 """A request handed from a slice's thread to the event loop, halted when the session is, and what it came to."""
 
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,6 +16,8 @@ from worker.accumulate import Accumulator
 from worker.claude import Request
 from worker.decide import judge_message
 from worker.failures import Failure, Remedy, classify
+from worker.governor.asking import Grant
+from worker.governor.governor import Governor
 from worker.held import Held
 from worker.history_faults import InvalidHistory
 from worker.history_rules import check
@@ -32,15 +36,18 @@ class Heard:
     call: Call | None
 
 
-def ask(process: Process, held: Held, request: Request, *, purpose: str = "step", words: Words | None = None) -> Heard:
+def ask(
+    process: Process, held: Held, request: Request, grant: Grant, *, purpose: str = "step", words: Words | None = None
+) -> Heard:
     """Blocks this thread, and only this, until Claude has answered, failed, or the session is halted."""
     if (failure := judge_request(request)) is not None:
         log.error("request_is_invalid", session=held.lease.session_id, error=failure.error["message"])
+        process.governor.put_back(grant)
         return Heard(None, failure, None)
     began = time.monotonic()
     heard = Accumulator()
     message = None
-    call = process.submit(_listen(process, request, heard, words))
+    call = process.submit(_listen(process, request, heard, words, partial(process.governor.heard, grant)))
     with held.calling(call):
         try:
             message = call.result()
@@ -50,6 +57,7 @@ def ask(process: Process, held: Held, request: Request, *, purpose: str = "step"
         except Exception as error:
             failure = classify(error)
     kept = message is not None and failure is None
+    _settle(process.governor, grant, heard, failure)
     cost = _cost(request, heard, purpose, "kept" if kept else "discarded", time.monotonic() - began)
     return Heard(message if kept else None, failure, cost)
 
@@ -63,13 +71,25 @@ def judge_request(request: Request) -> Failure | None:
     return None
 
 
-async def _listen(process: Process, request: Request, heard: Accumulator, words: Words | None) -> dict[str, Any]:
+async def _listen(
+    process: Process,
+    request: Request,
+    heard: Accumulator,
+    words: Words | None,
+    on_headers: Callable[[Mapping[str, str]], object],
+) -> dict[str, Any]:
     if words is None:
-        return await claude.ask(process.claude, request, heard)
+        return await claude.ask(process.claude, request, heard, on_headers=on_headers)
     try:
-        return await claude.ask(process.claude, request, heard, words.hear)
+        return await claude.ask(process.claude, request, heard, words.hear, on_headers)
     finally:
         words.close()
+
+
+def _settle(governor: Governor, grant: Grant, heard: Accumulator, failure: Failure | None) -> None:
+    if failure is not None and failure.closes_the_gate:
+        governor.refused(grant, failure.retry_after, failure.headers, is_overload=failure.is_overload)
+    governor.settle(grant, Tokens.from_usage(heard.usage) if heard.message is not None else None)
 
 
 def _cost(request: Request, heard: Accumulator, purpose: str, outcome: str, seconds: float) -> Call | None:

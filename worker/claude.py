@@ -1,6 +1,6 @@
 """The one place that talks to Claude: always streamed, never retried here, heard event by event."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,13 +56,18 @@ def client(settings: Settings) -> AsyncAnthropic:
 
 
 async def ask(
-    anthropic: AsyncAnthropic, request: Request, heard: Accumulator, on_text: Callable[[str], object] = len
+    anthropic: AsyncAnthropic,
+    request: Request,
+    heard: Accumulator,
+    on_text: Callable[[str], object] = len,
+    on_headers: Callable[[Mapping[str, str]], object] = len,
 ) -> dict[str, Any]:
-    """Claude's whole message, as it was sent.
+    """Claude's whole message, as it was sent. `on_headers` hears that it has begun.
 
     `heard` holds what has come so far, also after an error. Raises what `worker.failures.classify` knows.
     """
     stream: AsyncStream[Any] = await anthropic.messages.create(stream=True, **request.parameters())
+    on_headers(stream.response.headers)
     try:
         async for event in _events(stream):
             text = heard.feed(event)

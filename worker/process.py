@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from overnight.tools.registry import load
 from worker import claude
 from worker.agents import Agents
 from worker.decide import RetryRules
+from worker.governor.governor import Governor
 from worker.held import Halt, Holdings
 from worker.hints import Hints
 from worker.keeper import Keeper
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 #: Connections are held for a statement or two, so slots share them.
 MOST_CONNECTIONS = 16
+#: Waits up to so long are ended by a timer of this process, so long after they are over, seconds.
+LONGEST_TIMER, TIMER_MARGIN = 60.0, 0.01
 
 
 class Process:
@@ -41,6 +45,7 @@ class Process:
         self.slots = slots
         self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
         self.after_commit = AfterCommit(settings.redis_url)
+        self.governor = Governor(settings, self.owner)
         self.holdings = Holdings()
         self.agents = Agents(self.database, settings)
         self.registry = load(settings.tools)
@@ -74,11 +79,18 @@ class Process:
         self.claude = self.submit(_make_client(self.settings)).result()
         self._watchers = [self.submit(self.hints.listen()), self.submit(self.keeper.watch_proofs())]
         self.keeper.start()
+        self.governor.start()
         log.info("worker_started", owner=self.owner, slots=self.slots, taken_over=len(orphans))
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Runs a coroutine on the process's one event loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def wake_later(self, session_id: str, task_id: str, delay: float) -> None:
+        """A hint for when a short wait is over, sooner than the sweep's next round; lost with the process."""
+        if delay <= LONGEST_TIMER:
+            wake = partial(self.after_commit.wake, session_id, task_id)
+            self.loop.call_soon_threadsafe(self.loop.call_later, delay + TIMER_MARGIN, wake)
 
     def drain(self) -> None:
         """No new step; what is still under way after a short grace is handed back as it stands."""
@@ -94,6 +106,7 @@ class Process:
         self.submit(self.claude.close()).result(timeout=5)
         self.submit(self.mcp.close()).result(timeout=5)
         self.reports.shutdown()
+        self.governor.close()
         self.after_commit.close()
         self.database.close()
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -16,6 +16,8 @@ from worker.advance import load_history
 from worker.asking import Heard, ask
 from worker.claude import Request
 from worker.context import Entry
+from worker.governor.asking import Refusal
+from worker.granting import in_background
 from worker.held import Held
 from worker.persist import persist
 from worker.process import Process
@@ -59,7 +61,14 @@ def _is_spent(process: Process, lease: Lease) -> bool:
 def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
     if lease.ledger_seq == 0 or _is_spent(process, lease):
         return _close(process, held, lease, reason, None, None, None)
-    heard = ask(process, held, _summary_request(process, lease), purpose="summary")
+    request = _summary_request(process, lease)
+    grant = in_background(process, lease, request.model)
+    if isinstance(grant, Refusal):
+        return persist(process, held, retirement.put_off, lease, grant.delay)
+    return _archive_with(process, held, lease, reason, ask(process, held, request, grant, purpose="summary"))
+
+
+def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveReason, heard: Heard) -> bool:
     if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):
         return True
     if heard.call is not None:

@@ -14,6 +14,8 @@ from overnight.store.turn import Following, Turn, is_due
 from worker.advance import Advance
 from worker.context import Entry
 from worker.equipment import Equipment
+from worker.governor.asking import Grant
+from worker.granting import at_once
 from worker.held import Halt, Held
 from worker.persist import persist
 from worker.process import Process
@@ -30,8 +32,9 @@ def run_slice(process: Process, session_id: str) -> None:
         lease = leases.acquire(connection, session_id, process.owner, ttl)
         if lease is None:
             return
-        first = _begin_at_once(connection, process, lease)
+        first, grant = _begin_at_once(connection, process, lease)
     with process.holdings.holding(lease, ttl, asked_at) as held:
+        held.grant = grant
         equipment = Equipment(process, lease)
         try:
             _advance(process, held, equipment, lease, first)
@@ -40,14 +43,18 @@ def run_slice(process: Process, session_id: str) -> None:
             _leave(process, lease)
         finally:
             equipment.close()
+            if held.grant is not None:
+                process.governor.put_back(held.grant)
 
 
-def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> Following:
-    """The first turn, begun in the transaction that takes the session if there is one to do."""
+def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> tuple[Following, Grant | None]:
+    """The first turn, begun in the transaction that takes the session if there is one to do, and granted."""
     task = tasks.head(connection, lease.session_id)
     if task is None or process.draining.is_set() or not _may_begin_at_once(process, lease, task):
-        return task
-    return turns.begin(connection, lease, task, process.limits)
+        return task, None
+    if (grant := at_once(process, lease, task)) is None:
+        return task, None
+    return turns.begin(connection, lease, task, process.limits), grant
 
 
 def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:

@@ -14,6 +14,7 @@ from worker.context import Entry, entries
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
+from worker.granting import at_once
 from worker.held import Halt, Held
 from worker.next import Next
 from worker.persist import persist
@@ -42,7 +43,7 @@ class Step:
         """
         lease, task = self.turn.lease, self.turn.task
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
-        heard = ask(self.process, self.held, self._request(), words=words)
+        heard = ask(self.process, self.held, self._request(), self.held.take_grant(), words=words)
         if heard.message is not None:
             return self._succeed(heard.message, heard, words.event_id)
         if heard.failure is None:
@@ -76,7 +77,7 @@ class Step:
             turn = self._persist(turns.go_on, reply, asked_for(content, self.turn, self.equipment))
             lease, following = turn.lease, turn.task
         else:
-            following = self._persist(turns.succeed, reply, chain=self.may_chain())
+            following = self._end(turns.succeed, reply)
             lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
         added = entries(lease.ledger_seq, [*self.turn.spoken, ("assistant", content)])
         return Next(lease, following, [*self.history, *added])
@@ -87,7 +88,7 @@ class Step:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)
             return None
-        following = self._persist(turns.stop, request, heard.call, chain=self.may_chain())
+        following = self._end(turns.stop, request, heard.call)
         return Next(self.turn.lease, following, self.history)
 
     def _shorten(self, heard: Heard, failure: Failure) -> Next:
@@ -98,8 +99,18 @@ class Step:
         return Next(lease, task)
 
     def _fail(self, heard: Heard, error: dict[str, Any]) -> Next:
-        following = self._persist(turns.fail, error, heard.call, chain=self.may_chain())
+        following = self._end(turns.fail, error, heard.call)
         return Next(self.turn.lease, following, self.history)
+
+    def _end(self, verb: Callable[..., Any], *values: Any) -> Following:
+        """Ends the turn; the next one begins with it only if its request is granted already."""
+        grant = at_once(self.process, self.turn.lease, self.turn.task) if self.may_chain() else None
+        following: Following = self._persist(verb, *values, chain=grant is not None)
+        if isinstance(following, Turn):
+            self.held.grant = grant
+        elif grant is not None:
+            self.process.governor.put_back(grant)
+        return following
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, self.turn, *values, **options)

@@ -22,6 +22,11 @@ class Usage:
     written_for_an_hour: bool = False
 
     @property
+    def charged(self) -> int:
+        """What counts towards the limit of input tokens: all but what the cache gave."""
+        return self.fresh + self.written
+
+    @property
     def prompt(self) -> int:
         return self.fresh + self.cached + self.written
 
@@ -36,8 +41,8 @@ class PromptCache:
         self._clock = clock
         self._kept_until: dict[int, float] = {}
 
-    def account(self, request: dict[str, Any], key: str) -> Usage:
-        """Look the request up, and remember it, when it carries a cache marker."""
+    def account(self, request: dict[str, Any], key: str, *, look_only: bool = False) -> Usage:
+        """Look the request up, and remember it, when it carries a cache marker; `look_only` remembers nothing."""
         markers, ttl = _markers(request)
         if not markers:
             return Usage(fresh=input_tokens(request))
@@ -45,7 +50,7 @@ class PromptCache:
         last = markers[-1]
         now = self._clock()
         hit = next((at for at in range(last, max(last - LOOKBACK, -1), -1) if self._holds(prefixes[at][0], now)), None)
-        for at in markers if hit is None else [hit, *markers]:
+        for at in [] if look_only else markers if hit is None else [hit, *markers]:
             self._kept_until[prefixes[at][0]] = now + ttl
         self._forget_oldest()
         cached = 0 if hit is None else tokens(prefixes[hit][1])

@@ -65,6 +65,10 @@ def submit(
     ] = None,
     deadline: Deadline = None,
     max_steps: MaxSteps = None,
+    priority: Annotated[
+        str | None,
+        typer.Option(metavar="interactive|background", help="Who goes first near Claude's limits.", show_default=False),
+    ] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Kept with the task; may be repeated.")
     ] = None,
@@ -91,6 +95,7 @@ def submit(
         "not_before": moment_of(not_before, "--not-before"),
         "deadline": moment_of(deadline, "--deadline"),
         "max_steps": max_steps,
+        "priority": priority,
         "metadata": pairs_of(metadata),
     }
     with connect(url, key, data_dir) as client:

@@ -59,6 +59,12 @@ def wait_for_worker(connection: Connection, turn: Turn, error: dict[str, Any]) -
     wait(connection, turn, WaitReason.WORKER, delay, [told], error=error, attempts=turn.task.attempts + 1)
 
 
+def wait_in_line(connection: Connection, turn: Turn, delay: float) -> None:
+    """Claude's limits leave no room now: that is no failure, and told once."""
+    told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
+    wait(connection, turn, WaitReason.RATE_LIMIT, delay, [] if turn.task.wait_reason else [told])
+
+
 def _wait(
     connection: Connection, turn: Turn, stamp: Stamp, reason: WaitReason, due: datetime | None, **changes: Any
 ) -> None:

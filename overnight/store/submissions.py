@@ -18,6 +18,7 @@ from overnight.models import Session, Task
 from overnight.states import (
     TASK_MOVES,
     Life,
+    Priority,
     StopRequest,
     TaskStatus,
     WaitReason,
@@ -78,6 +79,7 @@ class NewTask:
     not_before: datetime | None = None
     deadline: datetime | None = None
     max_steps: int | None = None
+    priority: Priority = Priority.INTERACTIVE
     note: list[dict[str, Any]] | None = None
     id: str = field(default_factory=lambda: new_id(TASK))
 
@@ -145,6 +147,7 @@ def insert_task(
         "user_id": new.user_id,
         "deadline": new.deadline,
         "max_steps": new.max_steps,
+        "priority": new.priority,
         "created_at": at,
         "updated_at": at,
     }

@@ -34,6 +34,7 @@ def test_a_prompt_makes_a_session_and_a_task(client: TestClient) -> None:
         "steps": 0,
         "max_steps": None,
         "deadline": None,
+        "priority": "interactive",
         "progress": None,
         "pending": [],
         "output": None,

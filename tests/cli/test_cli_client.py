@@ -145,3 +145,10 @@ def test_doctor_finds_a_running_stack_well(client: Shell) -> None:
     assert checks["stalled sessions"]["detail"] == "none"
     assert "SIMULATOR" in checks["claude"]["detail"]
     assert all(check["remedy"] for check in checks.values() if check["verdict"] != "ok")
+
+
+def test_doctor_tells_what_is_left_of_the_limits(client: Shell) -> None:
+    client.run("submit", "Hello", "--wait", "30").expect(0)
+    until(lambda: "of 20,000 a minute left" in client.run("doctor").expect(0).out, "the limits are known", 30)
+    checks = {check["check"]: check for check in client.run("doctor", "--json").expect(0).json["checks"]}
+    assert checks["limits of sonnet"]["detail"].startswith("gate ")

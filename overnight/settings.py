@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
     max_tokens: int = Field(default=16_000, ge=1)
     max_steps: int = Field(default=200, ge=1)  # of one task, for agents that do not say
+    prices: Path | None = None  # a file that replaces prices of ours
     read_timeout: float = 120.0  # between two bytes of a stream: Claude sends pings meanwhile
 
     # The API

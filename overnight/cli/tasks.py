@@ -69,6 +69,10 @@ def submit(
         str | None,
         typer.Option(metavar="interactive|background", help="Who goes first near Claude's limits.", show_default=False),
     ] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="DOLLARS", help="The most that it may cost.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would take.")] = False,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Kept with the task; may be repeated.")
     ] = None,
@@ -96,10 +100,14 @@ def submit(
         "deadline": moment_of(deadline, "--deadline"),
         "max_steps": max_steps,
         "priority": priority,
+        "budget": None if budget is None else {"max_usd": budget},
         "metadata": pairs_of(metadata),
     }
+    said = {name: value for name, value in wished.items() if value is not None}
     with connect(url, key, data_dir) as client:
-        task = client.submit({name: value for name, value in wished.items() if value is not None})
+        if dry_run:
+            return _show_estimate(client.estimate(said), as_json=as_json)
+        task = client.submit(said)
         if wait == 0:
             return write_json(task) if as_json else write(task["id"])
         note(f"{task['id']} in {task['session_id']}")
@@ -158,6 +166,25 @@ def retry(
     with connect(url, key, data_dir) as client:
         retried = client.retry(task, {name: value for name, value in raised.items() if value is not None})
     return write_json(retried) if as_json else note(f"{task} is {retried['status']} again")
+
+
+def _show_estimate(told: Json, *, as_json: bool) -> None:
+    if as_json:
+        return write_json(told)
+    usual, as_usual = told["usual"], None
+    if usual:
+        tokens = f"{usual['input_tokens']:,} tokens in, {usual['output_tokens']:,} out"
+        as_usual = f"{usual['requests']:.1f} requests, {tokens}, {money(usual['cost_usd'])} (of {usual['tasks']} tasks)"
+    return write_fields(
+        [
+            ("session", told["session_id"] or "a new one"),
+            ("model", told["model"]),
+            ("ahead", told["queue_position"]),
+            ("first request", f"~{told['input_tokens']:,} tokens in, ~{told['output_tokens']:,} out"),
+            ("cost", f"~{money(told['cost_usd'])}"),
+            ("tasks like it", as_usual),
+        ]
+    )
 
 
 def _teller(place: Place) -> Callable[[Json], None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlmodel import col
 
 from overnight.ceilings import Amount
@@ -35,6 +35,25 @@ LAST = Prepared(
     .order_by(col(ModelCall.created_at).desc())
     .limit(1)
 )
+
+
+#: Of a workspace's calls, so many of the newest tell what is usual.
+NEWEST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What tasks of an agent took on average, of late; `nanousd` None where a model has no listed price."""
+
+    tasks: int
+    requests: float
+    prompt: int
+    output: int
+    nanousd: int | None
+
+    @property
+    def reply(self) -> int:
+        return round(self.output / self.requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,33 @@ def next_call(connection: Connection, asking: Asking) -> Forecast:
         return Forecast(asking.model, _uncached(prompt + new, reply))
     written = round(last.input_tokens + new)
     return Forecast(asking.model, Tokens(0, reply, cache_write_tokens=written, cache_read_tokens=held))
+
+
+def usual(connection: Connection, workspace_id: str, agent_id: str) -> Usual | None:
+    """None where the agent has done nothing among the workspace's newest calls."""
+    newest = (
+        select(ModelCall)
+        .where(col(ModelCall.workspace_id) == workspace_id)
+        .order_by(col(ModelCall.created_at).desc())
+        .limit(NEWEST)
+        .subquery()
+    ).c
+    prompt = newest.input_tokens + newest.cache_write_tokens + newest.cache_read_tokens
+    statement = select(
+        func.count(newest.task_id.distinct()).label("tasks"),
+        func.count().label("requests"),
+        func.sum(prompt).label("prompt"),
+        func.sum(newest.output_tokens).label("output"),
+        func.sum(newest.cost_nanousd).label("nanousd"),
+        func.count(newest.cost_nanousd).label("priced"),
+    ).where(newest.agent_id == agent_id, newest.task_id.is_not(None))
+    row = connection.execute(statement).one()
+    if not row.tasks:
+        return None
+    nanousd = round(row.nanousd / row.tasks) if row.priced == row.requests else None
+    return Usual(
+        row.tasks, row.requests / row.tasks, round(row.prompt / row.tasks), round(row.output / row.tasks), nanousd
+    )
 
 
 def _uncached(prompt: float, reply: int) -> Tokens:

@@ -1,6 +1,6 @@
 """Budgets of workspaces and users: set, listed, raised, removed; and those who waited for one go on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, delete, insert, literal, or_, select, update
@@ -77,12 +77,17 @@ def page(
     return [Seen(budget, spending.standing(connection, budget, at)) for budget in found]
 
 
-def change(connection: Connection, workspace_id: str, budget_id: str, ceiling: Ceiling) -> None:
-    """Raises `NotFound`. Those who look while it changes wait for its row, and are found by `let_go_on` after."""
+def change(connection: Connection, workspace_id: str, budget_id: str, amend: Callable[[Ceiling], Ceiling]) -> None:
+    """Raises `NotFound`, and `InvalidRequest` where no limit is left.
+
+    Those who look while it changes wait for its row, and are found by `let_go_on` after.
+    """
+    before = _find(connection, workspace_id, budget_id, lock=True)
+    ceiling = amend(Ceiling(before.max_nanousd, before.max_tokens))
+    if not ceiling.exists:
+        raise InvalidRequest("body: no limit would be left; delete the budget instead", field="body")
     changed = {"max_nanousd": ceiling.nanousd, "max_tokens": ceiling.tokens, "warned": False, "updated_at": now()}
-    mine = (col(Budget.id) == budget_id, col(Budget.workspace_id) == workspace_id)
-    if connection.execute(update(Budget).where(*mine).values(**changed)).rowcount == 0:
-        raise NotFound(f"budget {budget_id} not found")
+    connection.execute(update(Budget).where(col(Budget.id) == budget_id).values(**changed))
 
 
 def remove(connection: Connection, workspace_id: str, budget_id: str) -> None:
@@ -133,9 +138,9 @@ def budgeted_workspaces(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(select(col(Budget.workspace_id)).distinct()).scalars())
 
 
-def _find(connection: Connection, workspace_id: str, budget_id: str) -> Budget:
+def _find(connection: Connection, workspace_id: str, budget_id: str, *, lock: bool = False) -> Budget:
     statement = select(Budget).where(col(Budget.id) == budget_id, col(Budget.workspace_id) == workspace_id)
-    budget = first(connection, Budget, statement)
+    budget = first(connection, Budget, statement.with_for_update() if lock else statement)
     if budget is None:
         raise NotFound(f"budget {budget_id} not found")
     return budget

@@ -125,9 +125,14 @@ def submit(
         raise why_closed(connection, workspace_id, session_id)
     attention = _attention(row)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
-    ahead = AHEAD.every(connection, {"session_id": session_id})[0].tasks
+    before = ahead(connection, session_id)
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
-    return Accepted(task, ahead, told, attention.wake)
+    return Accepted(task, before, told, attention.wake)
+
+
+def ahead(connection: Connection, session_id: str) -> int:
+    """How many tasks of the session are not finished."""
+    return int(AHEAD.every(connection, {"session_id": session_id})[0].tasks)
 
 
 def insert_task(

@@ -76,7 +76,7 @@ def pay(database: Database, **of_session: Any) -> None:
 
 def change(database: Database, budget_id: str, **ceiling: int) -> list[str]:
     with database.write() as connection:
-        shared_budgets.change(connection, DEFAULT_WORKSPACE, budget_id, Ceiling(**ceiling))
+        shared_budgets.change(connection, DEFAULT_WORKSPACE, budget_id, lambda _: Ceiling(**ceiling))
     with database.write() as connection:
         return list(shared_budgets.let_go_on(connection, DEFAULT_WORKSPACE, budget_id)[1])
 
@@ -189,17 +189,17 @@ def test_who_looks_while_a_budget_is_raised_has_room_or_is_let_go_on(database: D
     more = Ceiling(nanousd=1_000 * PROMPT)
     _, looked = meanwhile(
         database,
-        lambda c: shared_budgets.change(c, DEFAULT_WORKSPACE, budget, more),
+        lambda c: shared_budgets.change(c, DEFAULT_WORKSPACE, budget, lambda _: more),
         lambda c: budgets.begin(c, turn.lease, turn.task, NO_LIMITS),
     )
     assert looked is not None
     late = ready(database)
     with database.write() as connection:
-        shared_budgets.change(connection, DEFAULT_WORKSPACE, budget, Ceiling(nanousd=1))
+        shared_budgets.change(connection, DEFAULT_WORKSPACE, budget, lambda _: Ceiling(nanousd=1))
     meanwhile(
         database,
         lambda c: budgets.begin(c, late.lease, late.task, NO_LIMITS),
-        lambda c: shared_budgets.change(c, DEFAULT_WORKSPACE, budget, more),
+        lambda c: shared_budgets.change(c, DEFAULT_WORKSPACE, budget, lambda _: more),
     )
     with database.write() as connection:
         assert shared_budgets.let_go_on(connection, DEFAULT_WORKSPACE, budget)[1] == [late.task.session_id]

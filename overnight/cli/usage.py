@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from overnight.cli.options import AsJson, DataDir, Key, Url
-from overnight.cli.output import harmless, money, note, write_json
+from overnight.cli.output import harmless, is_terminal, money, note, write_json
 
 Json = dict[str, Any]
-BAR = 24  # columns
+BAR, LEAST = 24, 4  # columns
+NUMBERS = 54  # columns of the rest
+WIDE = 120  # where nobody looks
 #: Names on the command line, as the server calls them.
 GROUPS = {
     "day": "day",
@@ -72,16 +74,18 @@ def _draw(by: str, groups: list[Json], total: Json) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(file=sys.stdout, highlight=False, width=None if is_terminal(sys.stdout) else WIDE)
+    rows = _shown(by, groups)
+    names = [harmless(str(row[GROUPS[by]] or "-")) for row in rows]
+    room = console.width - max(map(len, names)) - NUMBERS
+    bar, most = min(room, BAR), max(_weight(row) for row in rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(by, no_wrap=True)
-    table.add_column("", width=BAR)
-    for name in ("cost", "requests", "in", "cached", "out"):
-        table.add_column(name, justify="right", no_wrap=True)
-    most = max(_weight(row) for row in groups)
-    for row in _shown(by, groups):
-        name = harmless(str(row[GROUPS[by]] or "-"))
-        table.add_row(Text(name), Text(_bar(_weight(row), most), style="cyan"), *_numbers(row))
+    table.add_column(by, overflow="fold")
+    table.add_column("", width=max(bar, 1))
+    for column in ("cost", "requests", "in", "cached", "out"):
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+    for name, row in zip(names, rows, strict=True):
+        table.add_row(Text(name), Text(_bar(_weight(row), most, bar), style="cyan"), *_numbers(row))
     table.add_section()
     table.add_row(Text("total", style="bold"), "", *_numbers(total))
     console.print(table)
@@ -103,10 +107,11 @@ def _weight(row: Json) -> tuple[float, int]:
     return row["cost_usd"], _sent(row) + row["usage"]["output_tokens"]
 
 
-def _bar(weight: tuple[float, int], most: tuple[float, int]) -> str:
+def _bar(weight: tuple[float, int], most: tuple[float, int], width: int) -> str:
+    """Empty where there is no room for one."""
     place = 0 if most[0] else 1
     share = weight[place] / most[place] if most[place] else 0.0
-    return "█" * round(share * BAR) or "▏"
+    return ("█" * round(share * width) or "▏") if width >= LEAST else ""
 
 
 def _numbers(row: Json) -> tuple[str, ...]:

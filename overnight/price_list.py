@@ -52,29 +52,26 @@ class _InUse:
 
 
 def use(file: Path | None) -> None:
-    """From now on this process counts with the prices of `file`, and ours for what it does not name.
-
-    Raises `ValueError` that says what is wrong with it.
-    """
-    _read(file)
+    """From now on this process counts with the prices of `file`, and ours for what it does not name."""
     _InUse.file = file
 
 
 def current() -> PriceList:
-    return _read(_InUse.file)
+    return read(_InUse.file)
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path | None) -> PriceList:
+def read(file: Path | None) -> PriceList:
+    """None: ours alone. Raises `ValueError` that says what is wrong with the file."""
     ours = PriceList.model_validate_json(OURS.read_bytes())
     if file is None:
         return ours
     try:
         theirs = PriceList.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise ValueError(f"OVERNIGHT_PRICES: cannot read {file}: {error.strerror}") from None
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
     except ValidationError as wrong:
         first = wrong.errors()[0]
         where = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise ValueError(f"OVERNIGHT_PRICES: {file}: {where}: {first['msg']}") from None
+        raise ValueError(f"{file}: {where}: {first['msg']}") from None
     return theirs.model_copy(update={"models": {**ours.models, **theirs.models}})

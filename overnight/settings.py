@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from overnight import price_list
+
 ANTHROPIC_URL = "https://api.anthropic.com"
 
 
@@ -78,6 +80,14 @@ class Settings(BaseSettings):
         """`postgres://` and `postgresql://` mean psycopg, the one driver that is installed."""
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
+
+    @field_validator("prices")
+    @classmethod
+    def check_prices(cls, file: Path | None) -> Path | None:
+        """What is wrong with them is told before anything starts."""
+        if file is not None:
+            price_list.read(file)
+        return file
 
     @property
     def sql_url(self) -> str:

@@ -222,6 +222,7 @@ def _show(task: Json, place: Place, *, as_json: bool) -> None:
             ("finished", local_time(task["finished_at"]) if task["finished_at"] else None),
             ("usage", phrases.tokens(task["usage"])),
             ("cost", money(task["cost_usd"])),
+            ("budget", phrases.budget(task)),
             ("error", phrases.failure(task) if task["error"] else None),
             ("output", task["output"]),
         ]

@@ -7,6 +7,8 @@ def test_a_dry_run_says_what_it_would_take_and_makes_no_task(client: Shell) -> N
     before = client.run("status", "--json").expect(0).json["data"]
     told = client.run("submit", "Say hello. " * 200, "--dry-run", "--json").expect(0).json
     assert (told["type"], told["queue_position"], told["input_tokens"]) == ("task_estimate", 0, 550)
+    assert "budget    $0.5000" in client.run("submit", "Hello", "--budget", "0.5", "--wait", "60").expect(0).out
+    before = client.run("status", "--json").expect(0).json["data"]
     said = client.run("submit", "Say hello.", "--dry-run").expect(0).out
     assert "first request  ~" in said
     assert "~$0.0" in said

@@ -39,6 +39,12 @@ Deadline = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="It fails if it is not done by then (ISO 8601).", show_default=False),
 ]
+Priority = Annotated[
+    str | None,
+    typer.Option(metavar="interactive|background", help="Who goes first near Claude's limits.", show_default=False),
+]
+Budget = Annotated[float | None, typer.Option(metavar="DOLLARS", help="The most that it may cost.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what it would take.")]
 Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Wait so long for its end ('inf': until then).", show_default=False),
@@ -65,14 +71,9 @@ def submit(
     ] = None,
     deadline: Deadline = None,
     max_steps: MaxSteps = None,
-    priority: Annotated[
-        str | None,
-        typer.Option(metavar="interactive|background", help="Who goes first near Claude's limits.", show_default=False),
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option(metavar="DOLLARS", help="The most that it may cost.", show_default=False)
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would take.")] = False,
+    priority: Priority = None,
+    budget: Budget = None,
+    dry_run: DryRun = False,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Kept with the task; may be repeated.")
     ] = None,

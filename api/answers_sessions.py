@@ -17,8 +17,11 @@ class Money(BaseModel):
 
 
 class BudgetLimit(BaseModel):
+    """What of it is not limited is left out; tokens are Overnight's own."""
+
     type: Literal["limit"]
-    max_list_cost: Money
+    max_list_cost: Money | None = None
+    max_tokens: int | None = None
 
 
 class SessionUsage(TokenUsage):

@@ -9,7 +9,7 @@ from api import render_agents, render_calls
 from api.moments import time
 from overnight import event_types, money
 from overnight.models import Message, Task, ToolCall, Usage
-from overnight.pricing import NANO
+from overnight.store.budget_words import usd
 from overnight.store.session_pages import Seen
 
 
@@ -23,7 +23,7 @@ def usage(row: Usage) -> dict[str, Any]:
 
 
 def cost_usd(row: Usage) -> float | None:
-    return None if row.cost_nanousd is None else row.cost_nanousd / NANO
+    return usd(row.cost_nanousd)
 
 
 def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
         "max_steps": row.max_steps,
         "deadline": time(row.deadline),
         "priority": row.priority,
+        "budget": _budget(row),
         "progress": row.progress,
         "pending": [render_calls.pending(call) for call in pending],
         "output": row.output,
@@ -55,6 +56,12 @@ def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
     }
 
 
+def _budget(row: Task) -> dict[str, Any] | None:
+    if row.budget_nanousd is None and row.budget_tokens is None:
+        return None
+    return {"max_usd": usd(row.budget_nanousd), "max_tokens": row.budget_tokens}
+
+
 def session(seen: Seen) -> dict[str, Any]:
     row = seen.session
     return {
@@ -68,7 +75,7 @@ def session(seen: Seen) -> dict[str, Any]:
         "metadata": row.labels,
         "resources": [],
         "vault_ids": [],
-        "budget": money.limit(row.budget_nanousd),
+        "budget": money.limit(row.budget_nanousd, row.budget_tokens),
         "outcome_evaluations": [],
         "stats": {},
         "usage": {**usage(row), "list_cost": money.amount(row.cost_nanousd)},

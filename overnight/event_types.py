@@ -27,6 +27,7 @@ REQUEST_END = "span.model_request_end"
 
 SESSION_EXPIRING = "session.expiring"
 SESSION_ARCHIVED = "session.archived"
+BUDGET_WARNING = "session.budget_warning"
 TASK_QUEUED = "task.queued"
 TASK_PROGRESS = "task.progress"
 TASK_STOP_REQUESTED = "task.stop_requested"

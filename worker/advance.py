@@ -40,14 +40,16 @@ class Advance:
             return after
         if task.open_calls:
             return self._calls(lease, task).run(history)
-        if lease.budget_nanousd is not None and self._persist(budgets.hold, self._turn(lease, task)):
-            return Next(lease, None)
         match reserve(self.process, lease, task):
             case Refusal(delay):
                 return self._wait_in_line(lease, task, delay)
             case grant:
                 self.held.grant = grant
-        return self.ask(self._persist(turns.begin, lease, task, self.process.limits), history)
+        turn = self._persist(self._beginning(lease, task), lease, task, self.process.limits)
+        if turn is None:
+            self.process.governor.put_back(self.held.take_grant())
+            return Next(lease, None)
+        return self.ask(turn, history)
 
     def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
         """The request of a step that has begun, and what it comes to."""
@@ -74,6 +76,11 @@ class Advance:
             return self._stop(lease, task, StopRequest(task.stop_request))
         error = exceeded(task, self.equipment.agent.max_steps, lease.now)
         return None if error is None else self._give_up(lease, task, error)
+
+    def _beginning(self, lease: Lease, task: Task) -> Callable[..., Turn | None]:
+        """Budgets are looked at where there may be one."""
+        limited = lease.has_budget or not turns.is_unlimited(task) or self.process.budgeted.has(lease.workspace_id)
+        return budgets.begin if limited else turns.begin
 
     def _calls(self, lease: Lease, task: Task) -> Calls:
         return Calls(self.process, self.held, self._turn(lease, task), self.equipment)

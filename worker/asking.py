@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from overnight.pricing import Tokens
+from overnight.pricing import Tokens, beside
 from overnight.store.calls import Call
 from worker import claude
 from worker.accumulate import Accumulator
@@ -102,4 +102,5 @@ def _cost(request: Request, heard: Accumulator, purpose: str, outcome: str, seco
         message_id=heard.message.get("id"),
         purpose=purpose,
         outcome=outcome,
+        beside=beside(heard.usage, request.model),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from overnight import price_list
 from overnight.after_commit import AfterCommit
 from overnight.expiry import Limits
 from overnight.settings import Settings
@@ -20,6 +21,7 @@ from overnight.store.database import Database
 from overnight.tools.registry import load
 from worker import claude
 from worker.agents import Agents
+from worker.budgeted import Budgeted
 from worker.decide import RetryRules
 from worker.governor.governor import Governor
 from worker.held import Halt, Holdings
@@ -40,6 +42,7 @@ class Process:
     """Passed to everything that works; `owner` is `node#incarnation`, new at each start."""
 
     def __init__(self, settings: Settings, node: str, slots: int) -> None:
+        price_list.use(settings.prices)
         self.settings = settings
         self.owner = f"{node}#{secrets.token_hex(4)}"
         self.slots = slots
@@ -53,7 +56,10 @@ class Process:
         self.bounds = Bounds.of(settings)
         self.reports = ThreadPoolExecutor(1, "reports")
         own_connection = Database(settings.sql_url, pool_size=1)
-        self.keeper = Keeper(own_connection, self.holdings, self.owner, ttl=settings.lease_ttl, slots=slots)
+        self.budgeted = Budgeted()
+        self.keeper = Keeper(
+            own_connection, self.holdings, self.budgeted, self.owner, ttl=settings.lease_ttl, slots=slots
+        )
         self.hints = Hints(settings.redis_url, on_stop=self.keeper.look_now)
         self.limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
         self.retry_rules = RetryRules(

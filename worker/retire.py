@@ -52,10 +52,10 @@ def retire(process: Process, held: Held, lease: Lease) -> Task | None:
 
 def _is_spent(process: Process, lease: Lease) -> bool:
     """A session that has reached its budget asks Claude nothing more."""
-    if lease.budget_nanousd is None:
+    if not lease.has_budget and not process.budgeted.has(lease.workspace_id):
         return False
-    with process.database.read() as connection:
-        return budgets.is_spent(connection, lease.session_id)
+    with process.database.write() as connection:
+        return budgets.is_spent(connection, lease)
 
 
 def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:

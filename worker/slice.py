@@ -62,7 +62,7 @@ def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
     return (
         turns.is_plain(task)
         and is_due(task, lease.now)
-        and lease.budget_nanousd is None
+        and not lease.has_budget
         and process.agents.is_without_tools(lease)
     )
 

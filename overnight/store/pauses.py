@@ -119,7 +119,7 @@ def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | 
 def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:
     """A reply is dropped and its turn is not over: it was paid for all the same."""
     stamp = leases.guard(connection, lease, 0, GUARD_END, messages=0, **calls.added(call))
-    calls.record(connection, lease, stamp, task.id if task else None, replace(call, outcome="discarded"))
+    calls.record(connection, lease, stamp, task, replace(call, outcome="discarded"))
     if task is not None:
         calls.add_up(connection, task, call)
 

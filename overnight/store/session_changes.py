@@ -19,6 +19,8 @@ from overnight.store.places import reserve
 from overnight.store.session_pages import WORKING, Seen
 from overnight.store.submissions import why_closed
 
+#: Columns of a budget.
+BUDGET = {"budget_nanousd", "budget_tokens"}
 #: Columns to change, decided of the session as it is then.
 Amend = Callable[[Seen], Mapping[str, Any]]
 #: The payload of the event: the session as it has become, and the columns that changed.
@@ -45,13 +47,16 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
         return Changed(seen, wake=False)
     if "overrides" in changes:
         _check_at_rest(seen, at)
-    connection.execute(update(Session).where(col(Session.id) == session_id).values(**changes, updated_at=now()))
-    wake = "budget_nanousd" in changes and budgets.let_go_on(connection, workspace_id, session_id)
+    fresh = {"budget_warned": False} if changes.keys() & BUDGET else {}
+    connection.execute(
+        update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
+    )
+    wake = changes.keys() & BUDGET and budgets.let_go_on(connection, workspace_id, session_id)
     seen = session_pages.find(connection, workspace_id, session_id)
     place = reserve(connection, session_id, events=1)
     draft = Draft(event_types.SESSION_UPDATED, tell(seen, changes))
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [draft])
-    return Changed(seen, wake)
+    return Changed(seen, bool(wake))
 
 
 def _check_at_rest(seen: Seen, at: datetime) -> None:

@@ -26,7 +26,9 @@ Said = tuple[str, list[dict[str, Any]]]
 ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
-).returning(*(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd))
+).returning(
+    *(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd), col(Session.budget_tokens)
+)
 GUARD_END = Prepared(ENDING)
 GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
 
@@ -95,7 +97,7 @@ def end_turn(
 ) -> Stamp:
     stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call), **values)
     if call is not None:
-        calls.record(connection, turn.lease, stamp, turn.task.id, call)
+        calls.record(connection, turn.lease, stamp, turn.task, call)
     return stamp
 
 

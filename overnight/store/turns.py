@@ -121,7 +121,7 @@ def _finish(
         drafts += [turn_events.usage(stamp, task), idle]
         wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    elif chain and is_due(following, stamp.now) and is_plain(following) and lease.budget_nanousd is None:
+    elif chain and is_due(following, stamp.now) and is_plain(following) and not lease.has_budget:
         begun = start(connection, following, stamp)
         span = turn_events.request_start(lease.model, following)
         record(connection, lease, stamp, [*drafts, span])
@@ -132,7 +132,12 @@ def _finish(
 
 def is_plain(task: Task) -> bool:
     """It may begin unseen: nothing of it is done, nobody wants it stopped, and no limit can have been reached."""
-    return task.steps == 0 and task.stop_request is None and task.deadline is None
+    return task.steps == 0 and task.stop_request is None and task.deadline is None and is_unlimited(task)
+
+
+def is_unlimited(task: Task) -> bool:
+    """It may cost what it will, for itself."""
+    return task.budget_nanousd is None and task.budget_tokens is None
 
 
 def _taken_up(connection: Connection, turn: Turn) -> Turn:

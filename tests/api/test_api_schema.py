@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from api.app import create_app
+from overnight.ids import new_id
 from overnight.models import DEFAULT_WORKSPACE
 from overnight.settings import Settings
 from overnight.store import work
@@ -54,8 +55,13 @@ def of_something_real(case: Any, api: Api) -> None:
     case.query.pop("wait", None)
 
 
-def made(path: str, body: dict[str, str], field: str = "id") -> Callable[[Api], str]:
+def made(path: str, body: dict[str, Any], field: str = "id") -> Callable[[Api], str]:
     return lambda api: str(api.client.post(path, json=body).json()[field])
+
+
+def a_budget(api: Api) -> str:
+    """Another one each time: there is one of a kind for each user."""
+    return made("/v1/budgets", {"max_tokens": 10**15, "user_id": new_id("user")})(api)
 
 
 REAL = {
@@ -63,4 +69,5 @@ REAL = {
     "session_id": made("/v1/tasks", {"prompt": "x"}, "session_id"),
     "agent_id": made("/v1/agents", {"name": "x", "model": "x"}),
     "environment_id": made("/v1/environments", {"name": "x"}),
+    "budget_id": a_budget,
 }

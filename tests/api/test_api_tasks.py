@@ -35,6 +35,7 @@ def test_a_prompt_makes_a_session_and_a_task(client: TestClient) -> None:
         "max_steps": None,
         "deadline": None,
         "priority": "interactive",
+        "budget": None,
         "progress": None,
         "pending": [],
         "output": None,

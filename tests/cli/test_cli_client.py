@@ -140,7 +140,18 @@ def test_keys_open_and_close_the_server(client: Shell) -> None:
 
 def test_doctor_finds_a_running_stack_well(client: Shell) -> None:
     checks = {check["check"]: check for check in client.run("doctor", "--json").expect(0).json["checks"]}
-    well = ("settings", "database", "schema", "database clock", "worker", "beat", "redis", "redis clock", "celery")
+    well = (
+        "settings",
+        "database",
+        "schema",
+        "database clock",
+        "worker",
+        "beat",
+        "redis",
+        "redis clock",
+        "celery",
+        "prices",
+    )
     assert {name: checks[name]["verdict"] for name in well} == dict.fromkeys(well, "ok")
     assert checks["stalled sessions"]["detail"] == "none"
     assert "SIMULATOR" in checks["claude"]["detail"]

@@ -1,13 +1,10 @@
 """What a request will probably take of the limits, told before it is sent."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from overnight.pricing import Tokens
 
-CHARACTERS_A_TOKEN = 4
 #: What a reply is taken for when none was seen yet.
 FIRST_REPLY = 400.0
 #: Claude's prompt cache holds five minutes; less the time until the request is there.
@@ -51,8 +48,3 @@ def output(max_tokens: int, mean: float) -> float:
 def counted(tokens: Tokens) -> tuple[float, float, float]:
     """What a request took: one of the requests, input that did not come from the cache, output."""
     return 1.0, float(tokens.prompt - tokens.cache_read_tokens), float(tokens.output_tokens)
-
-
-def in_text(blocks: Sequence[dict[str, Any]]) -> float:
-    """Tokens of content, guessed from its length."""
-    return sum(len(block["text"]) if "text" in block else len(str(block)) for block in blocks) / CHARACTERS_A_TOKEN

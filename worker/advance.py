@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from overnight.history.context import Entry
 from overnight.models import Task
 from overnight.states import StopRequest
 from overnight.store import budgets, ledger, pauses, turns
@@ -11,7 +12,6 @@ from overnight.store.leases import Lease
 from overnight.store.turn import Turn
 from overnight.tools.errors import BadTools
 from worker.calls import Calls
-from worker.context import Entry
 from worker.equipment import Equipment
 from worker.governor.asking import Refusal
 from worker.granting import reserve

@@ -5,17 +5,17 @@ from typing import Any
 import structlog
 
 from overnight import expiry
+from overnight.history import context
+from overnight.history.context import Entry
 from overnight.models import Task
 from overnight.states import ArchiveReason
 from overnight.store import budgets, pauses, retirement
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
-from worker import context
 from worker.advance import load_history
 from worker.asking import Heard, ask
 from worker.claude import Request
-from worker.context import Entry
 from worker.governor.asking import Refusal
 from worker.granting import in_background
 from worker.held import Held

@@ -6,13 +6,13 @@ import structlog
 from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
+from overnight.history.context import Entry
 from overnight.models import Task
 from overnight.store import leases, pauses, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from overnight.store.turn import Following, Turn, is_due
 from worker.advance import Advance
-from worker.context import Entry
 from worker.equipment import Equipment
 from worker.governor.asking import Grant
 from worker.granting import at_once

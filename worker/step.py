@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from overnight.history import context
+from overnight.history.context import Entry, entries
 from overnight.store import pauses, turns
 from overnight.store.turn import Following, Pause, Reply, Turn
-from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
 from worker.claude import Request
-from worker.context import Entry, entries
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure

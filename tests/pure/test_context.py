@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.blocks import THINKING
-from worker.context import Entry, messages, shorter
+from overnight.history.blocks import THINKING
+from overnight.history.context import Entry, messages, shorter
 
 Block = dict[str, Any]
 

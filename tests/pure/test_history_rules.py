@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
+from overnight.history import context
+from overnight.history.blocks import THINKING
 from tests.pure.histories import TOOLS, Case, cases
-from worker import context
 from worker.asking import judge_request
-from worker.blocks import THINKING
 from worker.claude import Request
 from worker.failures import Remedy
 from worker.history_faults import InvalidHistory, Rule

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from worker.blocks import THINKING, Block, follow, is_results_only
+from overnight.history.blocks import THINKING, Block, follow, is_results_only
 
 GONE = {"type": "text", "text": "(What was said and done here earlier is no longer shown.)"}
 

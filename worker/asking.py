@@ -51,7 +51,7 @@ def ask(
     with held.calling(call):
         try:
             message = call.result()
-            failure = judge_message(message)
+            failure = judge_message(message, compacts=request.compacts)
         except CancelledError:
             log.debug("call_halted", session=held.lease.session_id, reason=held.reason)
         except Exception as error:
@@ -65,7 +65,7 @@ def ask(
 def judge_request(request: Request) -> Failure | None:
     """The failure that sending this would be, told before it costs a request: which message breaks which rule."""
     try:
-        check(request.messages, [tool["name"] for tool in request.tools], paused=request.is_paused)
+        check(request.messages, [tool["name"] for tool in request.tools], paused=request.may_end_with_a_reply)
     except InvalidHistory as invalid:
         return Failure(Remedy.FAIL, {"type": "invalid_history", "message": str(invalid)})
     return None
@@ -89,7 +89,7 @@ async def _listen(
 def _settle(governor: Governor, grant: Grant, heard: Accumulator, failure: Failure | None) -> None:
     if failure is not None and failure.closes_the_gate:
         governor.refused(grant, failure.retry_after, failure.headers, is_overload=failure.is_overload)
-    governor.settle(grant, Tokens.from_usage(heard.usage) if heard.message is not None else None)
+    governor.settle(grant, Tokens.from_usage(claude.billed(heard.usage)) if heard.message is not None else None)
 
 
 def _cost(request: Request, heard: Accumulator, purpose: str, outcome: str, seconds: float) -> Call | None:
@@ -97,7 +97,7 @@ def _cost(request: Request, heard: Accumulator, purpose: str, outcome: str, seco
         return None  # nothing came, nothing is charged
     return Call(
         model=heard.message.get("model") or request.model,
-        tokens=Tokens.from_usage(heard.usage),
+        tokens=Tokens.from_usage(claude.billed(heard.usage)),
         duration_ms=round(seconds * 1000),
         message_id=heard.message.get("id"),
         purpose=purpose,

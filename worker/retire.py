@@ -13,12 +13,12 @@ from overnight.store import budgets, pauses, retirement
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
-from worker.advance import load_history
 from worker.asking import Heard, ask
 from worker.claude import Request
 from worker.governor.asking import Refusal
 from worker.granting import in_background
 from worker.held import Held
+from worker.history import load_history
 from worker.persist import persist
 from worker.process import Process
 
@@ -92,7 +92,7 @@ def _summary_request(process: Process, lease: Lease) -> Request:
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
     history = load_history(process, lease)
-    sent = context.messages(history, prompt, cut)
+    sent = context.messages(history, prompt, cut, begin_after=lease.context_from)
     tools = _described(history)
     choice = {"type": "none"} if tools else None
     return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)

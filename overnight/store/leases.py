@@ -43,6 +43,8 @@ class Lease:
     notified_at: datetime | None
     summary_attempts: int
     now: datetime
+    context: int = 0
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Stamp:
     cache_read_tokens: int = 0
     cost_nanousd: int | None = None
     budget_nanousd: int | None = None
+    context: int = 0  # where one has begun
 
 
 ACQUIRE = Prepared(
@@ -99,6 +102,8 @@ ACQUIRE = Prepared(
         col(Session.notified_at),
         col(Session.summary_attempts),
         now().label("now"),
+        col(Session.context),
+        col(Session.context_tokens),
     )
 )
 

@@ -108,6 +108,8 @@ def seams(history: Sequence[Entry], *, under_way: bool) -> Iterator[int]:
     turn = max((at for at, entry in enumerate(history) if entry.is_prompt), default=-1) if under_way else len(history)
     open_calls: dict[str, int] = {}
     for at, (entry, following) in enumerate(zip(history, [*history, None][1:], strict=True)):
+        if entry.is_prompt:
+            open_calls.clear()  # those of a turn that was stopped are not sent
         follow(entry.content, open_calls)
         if following is None:
             if not under_way:

@@ -9,11 +9,11 @@ from typing import Any
 
 import structlog
 
+from overnight.history.request import Request
 from overnight.pricing import Tokens
 from overnight.store.calls import Call
 from worker import claude
 from worker.accumulate import Accumulator
-from worker.claude import Request
 from worker.decide import judge_message
 from worker.failures import Failure, Remedy, classify
 from worker.governor.asking import Grant

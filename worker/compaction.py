@@ -6,10 +6,10 @@ from typing import Any
 from overnight.history import context
 from overnight.history.blocks import Block
 from overnight.history.context import Entry
+from overnight.history.request import SUMMARY_TOKENS, Definition, Request, compaction_request
 from overnight.store.turn import Turn
-from worker.claude import Definition, Request
+from worker.requests import setting_of
 
-SUMMARY_TOKENS = 8_000
 SUMMARISE = (
     "This conversation grows too long to be sent, and goes on without what was said so far. Write a summary from which "
     "you could go on, in at most 800 words: what was asked, what was found out, decided and why, what was done, with "
@@ -18,28 +18,19 @@ SUMMARISE = (
 SUMMARY = "Summary of what was said and done here earlier, which is no longer shown:\n\n"
 
 
-def native(turn: Turn, older: Sequence[Entry], tools: list[Definition]) -> Request:
-    """To be answered with a block that stands for all that it holds."""
-    lease, task = turn.lease, turn.task
-    sent = context.messages(
-        older,
-        [],
-        lease.context_cut,
-        opening=task.content if turn.is_under_way else (),
-        begin_after=lease.context_from,
-    )
-    context.close_reply(sent)
-    return Request(lease.model, SUMMARY_TOKENS, lease.system, sent, tools, compacts=True)
+def native(turn: Turn, older: Sequence[Entry], tools: Sequence[Definition]) -> Request:
+    """Claude's own."""
+    return compaction_request(setting_of(turn, tools), older, turn.task.content if turn.is_under_way else ())
 
 
-def asked_for(turn: Turn, older: Sequence[Entry], tools: list[Definition], model: str) -> Request:
+def asked_for(turn: Turn, older: Sequence[Entry], tools: Sequence[Definition], model: str) -> Request:
     """For a model that does not compact. Another one than the session's may not read its thinking."""
     lease = turn.lease
     prompt = [{"type": "text", "text": SUMMARISE}]
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     sent = context.messages(older, prompt, cut, begin_after=lease.context_from)
     choice = {"type": "none"} if tools else None
-    return Request(model, SUMMARY_TOKENS, lease.system, sent, tools, choice)
+    return Request(model, SUMMARY_TOKENS, lease.system, sent, list(tools), choice)
 
 
 def summary(message: dict[str, Any]) -> list[Block]:

@@ -9,11 +9,11 @@ import structlog
 from overnight.history import policy, sizes
 from overnight.history.context import Entry, parted
 from overnight.history.policy import DOUBT, Cut, Policy
+from overnight.history.request import Definition, Request
 from overnight.store import contexts, pauses, turns
 from overnight.store.turn import Pause, Turn
 from worker import claude, compaction
 from worker.asking import Heard, ask
-from worker.claude import Definition, Request
 from worker.decide import judge_failure
 from worker.equipment import Equipment
 from worker.governor.asking import Refusal
@@ -59,7 +59,14 @@ class Fitting:
         tail = parted(self.history, self.turn.lease.context_from)[1]
         if not self._policy.is_too_many(tail) and self._tokens(room) < room:
             return None
-        return self._choose(tail, room)
+        return policy.where_to_cut(
+            self._policy,
+            room,
+            self.history,
+            self.turn.lease.context_from,
+            under_way=self.turn.is_under_way,
+            tokens=self.turn.lease.context_tokens,
+        )
 
     def cut(self, begin_after: int) -> Next | None:
         """Has it cut there, summarised if that is the policy; None when it was halted. Raises `LeaseLost`."""
@@ -90,7 +97,7 @@ class Fitting:
 
     def _tokens(self, room: int) -> int:
         """Of the next request: the last one's, and what has come since; counted by Claude where that decides."""
-        lease, new = self.turn.lease, _since_the_last_reply(self.history) + sizes.of_content(self.turn.prompt)
+        lease, new = self.turn.lease, policy.since_the_last_reply(self.history) + sizes.of_content(self.turn.prompt)
         tokens = lease.context_tokens + new
         if not lease.context_tokens:
             tools = sum(sizes.of_text(str(tool)) for tool in self._tools)
@@ -104,24 +111,6 @@ class Fitting:
         except Exception as error:
             log.warning("tokens_not_counted", session=lease.session_id, error=type(error).__name__)
             return tokens
-
-    def _choose(self, tail: Sequence[Entry], room: int) -> int | None:
-        share = policy.COMPACT_KEEPS if self._policy.type == "compact" else policy.WINDOW_KEEPS
-        most = self._policy.max_messages
-        kept = sizes.of_entries(self.history) - sizes.of_entries(tail)
-        return policy.cut_after(
-            tail,
-            under_way=self.turn.is_under_way,
-            tokens=max(int(share * room) - kept, 0),
-            messages=None if most is None else int(share * most),
-            scale=self._scale(),
-        )
-
-    def _scale(self) -> float:
-        """Real tokens for one that is estimated, as far as the last request tells."""
-        guessed = sizes.of_entries(self.history) - _since_the_last_reply(self.history)
-        real = self.turn.lease.context_tokens
-        return min(max(real / guessed, 0.5), 2.0) if real and guessed else 1.0
 
     def _first(self, begin_after: int) -> list[int] | None:
         room = self._policy.room(self._known.window) or self._known.window
@@ -162,12 +151,3 @@ class Fitting:
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, *values, **options)
-
-
-def _since_the_last_reply(history: Sequence[Entry]) -> int:
-    new = 0
-    for entry in reversed(history):
-        if entry.role == "assistant":
-            break
-        new += sizes.of_content(entry.content)
-    return new

@@ -9,7 +9,7 @@ import structlog
 from anthropic import AsyncAnthropic
 
 from overnight.history.policy import SMALLEST_WINDOW
-from worker.claude import COMPACTION
+from overnight.history.request import COMPACTION
 
 log = structlog.get_logger(__name__)
 

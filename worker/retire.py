@@ -7,6 +7,7 @@ import structlog
 from overnight import expiry
 from overnight.history import context
 from overnight.history.context import Entry
+from overnight.history.request import Request
 from overnight.models import Task
 from overnight.states import ArchiveReason
 from overnight.store import budgets, pauses, retirement
@@ -14,7 +15,6 @@ from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from worker.asking import Heard, ask
-from worker.claude import Request
 from worker.governor.asking import Refusal
 from worker.granting import in_background
 from worker.held import Held

@@ -7,13 +7,13 @@ from typing import Any
 from overnight import event_types
 from overnight.history.context import Entry, entries, parted
 from overnight.history.policy import SHARE, SMALLEST_WINDOW, Cut, Policy, first_kept, shorter
+from overnight.history.request import Request
 from overnight.store import contexts, pauses, turns
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.turn import Following, Pause, Reply, Turn
 from worker.asking import Heard, ask
 from worker.calling import asked_for
-from worker.claude import Request
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure

@@ -12,18 +12,24 @@ Message = dict[str, Any]
 Place = tuple[int, int]
 
 FIVE_MINUTES, HOUR = timedelta(minutes=5), timedelta(hours=1)
-#: The newest pauses between turns that are looked at, and the least share of them that an hour must bridge. Written for
-#: an hour, a token costs 0.75 of a fresh one more; a whole context that is written anew costs 1.15 of each in it.
-PAUSES, WORTH = 8, 0.25
+#: So many pauses between turns are looked at, the newest.
+PAUSES = 50
+#: Of the price of a fresh token: what one costs more whose context has lapsed, and one that is kept for an hour.
+LAPSED, HOURLY = 1.15, 0.75
 
 
 def control(history: Sequence[Entry]) -> dict[str, str]:
-    """Kept for an hour where turns are more than five minutes apart, often enough."""
+    """Kept for an hour where that pays: a pause that only an hour bridges saves the writing of all that is sent.
+
+    Against it stands that all is written once at the higher price, and again after each pause that is longer still.
+    """
     pauses = [
-        prompt.at - before.at for before, prompt in pairwise(history) if prompt.is_prompt and prompt.at and before.at
+        prompt.at - before.at
+        for before, prompt in pairwise(history)
+        if prompt.is_prompt and prompt.at and before.at and prompt.at - before.at > FIVE_MINUTES
     ][-PAUSES:]
-    far = sum(FIVE_MINUTES < pause <= HOUR for pause in pauses)
-    pays = far > 0 and far >= WORTH * len(pauses)
+    bridged = sum(pause <= HOUR for pause in pauses)
+    pays = bridged * LAPSED > (1 + len(pauses) - bridged) * HOURLY
     return {"type": "ephemeral", "ttl": "1h"} if pays else {"type": "ephemeral"}
 
 

@@ -86,6 +86,35 @@ def cut_after(
     return best
 
 
+def where_to_cut(
+    limits: Policy, room: int, history: Sequence[Entry], begin: int, *, under_way: bool, tokens: int
+) -> int | None:
+    """After which message to begin instead of after `begin`; None: nothing can go.
+
+    `tokens`: what the last request and its reply had; 0 where that is not known.
+    """
+    kept, tail = parted(history, begin)
+    share = COMPACT_KEEPS if limits.type == "compact" else WINDOW_KEEPS
+    guessed = sizes.of_entries(history) - since_the_last_reply(history)
+    return cut_after(
+        tail,
+        under_way=under_way,
+        tokens=max(int(share * room) - sizes.of_entries(kept), 0),
+        messages=None if limits.max_messages is None else int(share * limits.max_messages),
+        scale=min(max(tokens / guessed, 0.5), 2.0) if tokens and guessed else 1.0,
+    )
+
+
+def since_the_last_reply(history: Sequence[Entry]) -> int:
+    """Tokens that no request has had yet."""
+    new = 0
+    for entry in reversed(history):
+        if entry.role == "assistant":
+            break
+        new += sizes.of_content(entry.content)
+    return new
+
+
 def shorter(tail: Sequence[Entry], *, under_way: bool) -> int | None:
     """The same, so that at least half of it goes."""
     return cut_after(tail, under_way=under_way, tokens=sizes.of_entries(tail) // 2)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from overnight.history import context, policy
 from overnight.history.blocks import THINKING
+from overnight.history.request import Request
 from tests.pure.histories import TOOLS, Case, cases
 from worker.asking import judge_request
-from worker.claude import Request
 from worker.failures import Remedy
 from worker.history_faults import InvalidHistory, Rule
 from worker.history_rules import check

@@ -171,9 +171,10 @@ def test_the_cache_holds_an_hour_where_turns_are_far_apart() -> None:
     assert "ttl" not in caching.control([])
     assert "ttl" not in caching.control(paced(short, short))
     assert caching.control(paced(far))["ttl"] == "1h"
-    assert caching.control(paced(short, short, short, far))["ttl"] == "1h"
-    assert "ttl" not in caching.control(paced(far, *[short] * 8)), "that was long ago"
+    assert caching.control(paced(*[short] * 30, far))["ttl"] == "1h", "one lapse costs more than an hour for all"
     assert "ttl" not in caching.control(paced(too_far, too_far)), "an hour bridges none of these"
+    assert "ttl" not in caching.control(paced(far, too_far)), "what is written at twice the price lapses as well"
+    assert caching.control(paced(far, far, too_far))["ttl"] == "1h"
 
 
 def test_only_a_long_pause_is_told() -> None:

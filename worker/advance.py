@@ -47,7 +47,7 @@ class Advance:
         if lease.budget_nanousd is not None and self._persist(budgets.hold, self._turn(lease, task)):
             return Next(lease, None)
         if may_be_long(self._turn(lease, task), self._policy, lease.ledger_seq - lease.context_from):
-            history = load_history(self.process, lease) if history is None else history
+            history = load_history(self.process.database, lease) if history is None else history
             fitting = Fitting(self.process, self.held, self.equipment, self._turn(lease, task), history)
             if (begin_after := fitting.begin_after()) is not None:
                 return fitting.cut(begin_after)
@@ -61,7 +61,7 @@ class Advance:
     def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
         """The request of a step that has begun, and what it comes to."""
         if history is None:
-            history = load_history(self.process, turn.lease)
+            history = load_history(self.process.database, turn.lease)
         turn = replace(turn, notice=_notice(turn, history))
         return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
 

@@ -5,15 +5,15 @@ from typing import Any
 
 from overnight.history.context import Entry, recalled
 from overnight.store import contexts, ledger
+from overnight.store.database import Database
 from overnight.store.leases import Lease
-from worker.process import Process
 
 
-def load_history(process: Process, lease: Lease) -> list[Entry]:
+def load_history(database: Database, lease: Lease) -> list[Entry]:
     """No row that is not sent is read."""
     if lease.ledger_seq == lease.context_from and not lease.context:
         return []
-    with process.database.read() as connection:
+    with database.read() as connection:
         remembered = contexts.find(connection, lease.session_id, lease.context)
         rows = ledger.load(connection, lease.session_id, lease.context_from)
     return recalled(remembered.summary, _entries(remembered.kept), _entries(rows))

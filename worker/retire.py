@@ -91,7 +91,7 @@ def _summary_request(process: Process, lease: Lease) -> Request:
     # Another model may not read this one's thinking, so all of it stays behind.
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
-    history = load_history(process, lease)
+    history = load_history(process.database, lease)
     sent = context.messages(history, prompt, cut, begin_after=lease.context_from)
     tools = _described(history)
     choice = {"type": "none"} if tools else None

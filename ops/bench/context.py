@@ -69,7 +69,7 @@ class Conversation:
 
     def _turn(self, prompt: list[dict[str, Any]], reply: int) -> None:
         self._fit(prompt)
-        request = next_request(self._setting, self._history(), prompt)
+        request = next_request(self._setting, self.history, prompt)
         tokens = self._pay(request, reply)
         everything = Tokens(input_tokens=self._said + len(prompt[0]["text"]) // CHARACTERS, output_tokens=reply)
         self.uncached += _price(self.model, everything)
@@ -83,7 +83,7 @@ class Conversation:
     def _fit(self, prompt: list[dict[str, Any]]) -> None:
         """As `worker.fitting` does before each request."""
         room = self.limits.room(WINDOW)
-        history, begin = self._history(), self._setting.begin_after
+        history, begin = self.history, self._setting.begin_after
         tail = [entry for entry in history if entry.seq > begin]
         if room is None:
             return
@@ -101,7 +101,9 @@ class Conversation:
         self._setting = replace(self._setting, begin_after=chosen, cut=len(self._ledger))
         self.cuts += 1
 
-    def _history(self) -> list[Entry]:
+    @property
+    def history(self) -> list[Entry]:
+        """What is sent before the next prompt."""
         begin = self._setting.begin_after
         kept = [entry for entry in self._ledger[:begin] if entry.seq in self._first]
         return recalled(self._summary, kept, self._ledger[begin:])
@@ -131,15 +133,12 @@ def words(dice: random.Random, tokens: int) -> str:
     return "".join(f"{dice.randrange(1_000):03} " for _ in range(tokens)) if tokens else ""
 
 
-def rows(model: str = MODEL) -> list[list[str]]:
-    """The table: a policy, what 50 and 200 turns cost under it, and 200 of them that are twenty minutes apart."""
-    found = []
-    for name, limits in POLICIES.items():
-        short, long = (Conversation(limits, model).run(turns) for turns in LENGTHS)
-        far = Conversation(limits, model).run(LENGTHS[1], FAR_APART, FAR_APART)
-        shares = [f"{run.share:.1%}" for run in (short, long, far)]
-        found.append([name, *shares, f"{long.cuts}", f"{long.sent:,}"])
-    return found
+def row(name: str, model: str = MODEL) -> list[str]:
+    """What 50 and 200 turns cost under the policy, and 200 of them that are twenty minutes apart."""
+    limits = POLICIES[name]
+    short, long = (Conversation(limits, model).run(turns) for turns in LENGTHS)
+    far = Conversation(limits, model).run(LENGTHS[1], FAR_APART, FAR_APART)
+    return [name, *(f"{run.share:.1%}" for run in (short, long, far)), f"{long.cuts}", f"{long.sent:,}"]
 
 
 HEADINGS = ("policy", "50 turns", "200 turns", "200 turns, 20 minutes apart", "cuts in 200", "largest request")
@@ -147,7 +146,7 @@ HEADINGS = ("policy", "50 turns", "200 turns", "200 turns, 20 minutes apart", "c
 
 def table(model: str = MODEL) -> str:
     """In Markdown, as it stands in the documentation."""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *rows(model)]
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(row(name, model) for name in POLICIES)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

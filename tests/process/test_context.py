@@ -1,9 +1,12 @@
 """Long conversations under each policy, with real workers: every request is taken, and can be shown again."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from overnight.models import Message
 from tests.process.cluster import Cluster
 from tests.process.conftest import MakeCluster, at_work
 
@@ -77,6 +80,15 @@ def test_a_new_context_begins_with_nothing(cluster: Cluster) -> None:
     assert [block["text"] for message in sent for block in message["content"]] == ["after"]
     assert len(messages(cluster, session_id)) == 4, "what was said stays readable"
     assert as_sent(cluster, session_id, 4)["data"] == sent
+    with cluster.database.write() as connection:
+        connection.execute(update(Message).values(created_at=datetime.now(UTC) - timedelta(days=4, minutes=1)))
+    say(cluster, session_id, "and later")
+    cluster.wait_until_idle()
+    sent = cluster.sim("GET", "/sim/requests")["data"][-1]["messages"]
+    told, spoken = sent[-1]["content"]
+    assert told["text"].startswith("(4 days have passed since the last message.")
+    assert spoken["text"] == "and later"
+    assert messages(cluster, session_id)[4]["content"] == [told, spoken], "it stays where it is"
     say(cluster, session_id, "[[sim hang]]")
     refused = cluster.api("POST", f"/v1/sessions/{session_id}/reset")
     assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")

@@ -92,7 +92,8 @@ def _summary_request(process: Process, lease: Lease) -> Request:
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
     history = load_history(process.database, lease)
-    sent = context.messages(history, prompt, cut, begin_after=lease.context_from)
+    shown = history if model == lease.model else context.readable(history)
+    sent = context.messages(shown, prompt, cut, begin_after=lease.context_from)
     tools = _described(history)
     choice = {"type": "none"} if tools else None
     return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)

@@ -26,7 +26,7 @@ def control(history: Sequence[Entry]) -> dict[str, str]:
     pauses = [
         prompt.at - before.at
         for before, prompt in pairwise(history)
-        if prompt.is_prompt and prompt.at and before.at and prompt.at - before.at > FIVE_MINUTES
+        if prompt.at and before.at and prompt.at - before.at > FIVE_MINUTES and prompt.is_prompt
     ][-PAUSES:]
     bridged = sum(pause <= HOUR for pause in pauses)
     pays = bridged * LAPSED > (1 + len(pauses) - bridged) * HOURLY

@@ -39,6 +39,15 @@ def recalled(summary: list[Block] | None, kept: Sequence[Entry], tail: Sequence[
     return [*([Entry(0, "user", summary)] if summary else []), *kept, *tail]
 
 
+def readable(history: Sequence[Entry]) -> list[Entry]:
+    """For another model than the session's: a summary of Claude's compaction as its text."""
+    return [replace(entry, content=[_as_text(block) for block in entry.content]) for entry in history]
+
+
+def _as_text(block: Block) -> Block:
+    return {"type": "text", "text": block.get("content") or "…"} if block["type"] == "compaction" else block
+
+
 def messages(
     history: Sequence[Entry],
     prompt: list[Block],

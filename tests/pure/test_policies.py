@@ -177,6 +177,11 @@ def test_the_cache_holds_an_hour_where_turns_are_far_apart() -> None:
     assert caching.control(paced(far, far, too_far))["ttl"] == "1h"
 
 
+def test_another_model_reads_a_compaction_as_text() -> None:
+    shown = context.readable([Entry(0, "user", BLOCK), Entry(5, "assistant", SUMMARY)])
+    assert [entry.content for entry in shown] == [[{"type": "text", "text": "Much."}], SUMMARY]
+
+
 def test_only_a_long_pause_is_told() -> None:
     assert notice(None, START) == []
     assert notice(START, START + HOUR) == []

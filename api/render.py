@@ -10,6 +10,7 @@ from api.moments import time
 from overnight import event_types, money
 from overnight.models import Message, Task, ToolCall, Usage
 from overnight.store.budget_words import usd
+from overnight.store.sent import Sent
 from overnight.store.session_pages import Seen
 
 
@@ -100,7 +101,7 @@ def event(row: Row[Any]) -> dict[str, Any]:
     return shown if row.task_id is None else {**shown, "task_id": row.task_id}
 
 
-def message(row: Message) -> dict[str, Any]:
+def message(row: Message, *, pinned: bool) -> dict[str, Any]:
     return {
         "id": row.message_id,
         "seq": row.seq,
@@ -109,5 +110,18 @@ def message(row: Message) -> dict[str, Any]:
         "model": row.model,
         "stop_reason": row.stop_reason,
         "task_id": row.task_id,
+        "context": row.context,
+        "pinned": pinned,
         "created_at": time(row.created_at),
+    }
+
+
+def sent(found: Sent, system: str | None) -> dict[str, Any]:
+    """What a reply was asked with."""
+    return {
+        "data": found.messages,
+        "next_page": None,
+        "system": system,
+        "context": found.number,
+        "context_from": found.begin_after,
     }

@@ -25,6 +25,8 @@ SESSION_USAGE = "session.usage"
 REQUEST_START = "span.model_request_start"
 REQUEST_END = "span.model_request_end"
 
+CONTEXT_WARNING = "session.context_warning"
+CONTEXT_RESET = "session.context_reset"
 SESSION_EXPIRING = "session.expiring"
 SESSION_ARCHIVED = "session.archived"
 BUDGET_WARNING = "session.budget_warning"

@@ -170,6 +170,10 @@ class Session(Usage, table=True):
     ledger_seq: int = count()
     context_from: int = count()
     context_cut: int = count()
+    context: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    context_tokens: int = Field(  # of the last request and its reply; 0: not known
+        default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")}
+    )
     # expiry
     idle_since: datetime | None = None
     notified_at: datetime | None = None
@@ -288,6 +292,7 @@ class Message(SQLModel, table=True):
     model: str | None = None
     message_id: str | None = None
     stop_reason: str | None = None
+    context: int | None = Field(default=None, sa_type=BigInteger)  # of a reply: the context that it was asked with
     created_at: datetime
 
 

@@ -39,6 +39,17 @@ class Tokens:
             is_batch=usage.get("service_tier") == "batch",
         )
 
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.web_searches + other.web_searches,
+            self.is_batch,
+        )
+
     @property
     def prompt(self) -> int:
         return self.input_tokens + self.cache_write_tokens + self.cache_write_1h_tokens + self.cache_read_tokens

@@ -9,11 +9,11 @@ from typing import Any
 
 import structlog
 
+from overnight.history.request import Request
 from overnight.pricing import Tokens, beside
 from overnight.store.calls import Call
 from worker import claude
 from worker.accumulate import Accumulator
-from worker.claude import Request
 from worker.decide import judge_message
 from worker.failures import Failure, Remedy, classify
 from worker.governor.asking import Grant
@@ -51,21 +51,21 @@ def ask(
     with held.calling(call):
         try:
             message = call.result()
-            failure = judge_message(message)
+            failure = judge_message(message, compacts=request.compacts)
         except CancelledError:
             log.debug("call_halted", session=held.lease.session_id, reason=held.reason)
         except Exception as error:
             failure = classify(error)
     kept = message is not None and failure is None
-    _settle(process.governor, grant, heard, failure)
     cost = _cost(request, heard, purpose, "kept" if kept else "discarded", time.monotonic() - began)
+    _settle(process.governor, grant, cost, failure)
     return Heard(message if kept else None, failure, cost)
 
 
 def judge_request(request: Request) -> Failure | None:
     """The failure that sending this would be, told before it costs a request: which message breaks which rule."""
     try:
-        check(request.messages, [tool["name"] for tool in request.tools], paused=request.is_paused)
+        check(request.messages, [tool["name"] for tool in request.tools], paused=request.may_end_with_a_reply)
     except InvalidHistory as invalid:
         return Failure(Remedy.FAIL, {"type": "invalid_history", "message": str(invalid)})
     return None
@@ -86,10 +86,10 @@ async def _listen(
         words.close()
 
 
-def _settle(governor: Governor, grant: Grant, heard: Accumulator, failure: Failure | None) -> None:
+def _settle(governor: Governor, grant: Grant, call: Call | None, failure: Failure | None) -> None:
     if failure is not None and failure.closes_the_gate:
         governor.refused(grant, failure.retry_after, failure.headers, is_overload=failure.is_overload)
-    governor.settle(grant, Tokens.from_usage(heard.usage) if heard.message is not None else None)
+    governor.settle(grant, call.used if call else None)
 
 
 def _cost(request: Request, heard: Accumulator, purpose: str, outcome: str, seconds: float) -> Call | None:

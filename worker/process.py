@@ -27,6 +27,7 @@ from worker.governor.governor import Governor
 from worker.held import Halt, Holdings
 from worker.hints import Hints
 from worker.keeper import Keeper
+from worker.known_models import Known, KnownModels
 from worker.tools.mcp_servers import McpServers
 from worker.tools.running import Bounds
 
@@ -51,6 +52,7 @@ class Process:
         self.governor = Governor(settings, self.owner)
         self.holdings = Holdings()
         self.agents = Agents(self.database, settings)
+        self.models = KnownModels()
         self.registry = load(settings.tools)
         self.mcp = McpServers(allow_commands=settings.allow_mcp_commands)
         self.bounds = Bounds.of(settings)
@@ -91,6 +93,13 @@ class Process:
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Runs a coroutine on the process's one event loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def model(self, name: str) -> Known:
+        """What Claude says of the model; asked where it is not known yet."""
+        known = self.models.recall(name)
+        if known is None:
+            known = self.submit(self.models.ask(self.claude, name)).result()
+        return known
 
     def wake_later(self, session_id: str, task_id: str, delay: float) -> None:
         """A hint for when a short wait is over, sooner than the sweep's next round; lost with the process."""

@@ -5,20 +5,20 @@ from typing import Any
 import structlog
 
 from overnight import expiry
+from overnight.history import context
+from overnight.history.context import Entry
+from overnight.history.request import Request
 from overnight.models import Task
 from overnight.states import ArchiveReason
 from overnight.store import budgets, pauses, retirement
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
-from worker import context
-from worker.advance import load_history
 from worker.asking import Heard, ask
-from worker.claude import Request
-from worker.context import Entry
 from worker.governor.asking import Refusal
 from worker.granting import in_background
 from worker.held import Held
+from worker.history import load_history
 from worker.persist import persist
 from worker.process import Process
 
@@ -91,8 +91,9 @@ def _summary_request(process: Process, lease: Lease) -> Request:
     # Another model may not read this one's thinking, so all of it stays behind.
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
-    history = load_history(process, lease)
-    sent = context.messages(history, prompt, cut)
+    history = load_history(process.database, lease)
+    shown = history if model == lease.model else context.readable(history)
+    sent = context.messages(shown, prompt, cut, begin_after=lease.context_from)
     tools = _described(history)
     choice = {"type": "none"} if tools else None
     return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)

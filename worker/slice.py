@@ -6,14 +6,16 @@ import structlog
 from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
+from overnight.history.context import Entry
+from overnight.history.policy import Policy
 from overnight.models import Task
 from overnight.store import leases, pauses, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from overnight.store.turn import Following, Turn, is_due
 from worker.advance import Advance
-from worker.context import Entry
 from worker.equipment import Equipment
+from worker.fitting import may_be_long
 from worker.governor.asking import Grant
 from worker.granting import at_once
 from worker.held import Halt, Held
@@ -64,6 +66,7 @@ def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
         and is_due(task, lease.now)
         and not lease.has_budget
         and process.agents.is_without_tools(lease)
+        and not may_be_long(Turn(lease, task, None, process.limits), Policy(), lease.ledger_seq - lease.context_from)
     )
 
 

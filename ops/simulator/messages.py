@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.simulator.cache import PromptCache
+from ops.simulator.compaction import check_compaction, compacted
 from ops.simulator.connection import ClientGone
 from ops.simulator.conversation import current_turn, input_tokens
 from ops.simulator.directives import Directives, parse
@@ -49,12 +50,13 @@ class Messages:
         exchange.key()
         request = await exchange.json()
         check(request, counting=True)
+        check_compaction(request, exchange.betas())
         await exchange.answer_json({"input_tokens": input_tokens(request)})
 
     async def create(self, exchange: Exchange) -> None:
         """Answer, and leave in the record how it went."""
         key, request = exchange.key(), await exchange.json()
-        invalid = _why_invalid(request)
+        invalid = _why_invalid(request, exchange.betas())
         prompt = "" if invalid else current_turn(request["messages"]).text
         entry = self.record.received(request if isinstance(request, dict) else {}, key, prompt)
         outcome, error = "aborted", None
@@ -79,7 +81,7 @@ class Messages:
             self.limits.take(self._cache.account(request, key, look_only=True).charged)
         usage = self._cache.account(request, key)
         check_window(request["model"], usage.prompt)
-        reply = compose(request, wanted)
+        reply = compacted(request) if request.get("compaction") else compose(request, wanted)
         entry.called = [block["id"] for block in reply.blocks if block["type"] == "tool_use"]
         envelope = Envelope(f"msg_sim{secrets.token_hex(10)}", request["model"], usage)
         headers = self._headers(usage.charged, reply.output_tokens)
@@ -131,9 +133,10 @@ async def _fail_first(exchange: Exchange, wanted: Directives) -> None:
         raise Refused(400, TOO_LONG)
 
 
-def _why_invalid(request: Any) -> Refused | None:
+def _why_invalid(request: Any, betas: set[str]) -> Refused | None:
     try:
         check(request)
+        check_compaction(request, betas)
     except Refused as refused:
         return refused
     return None

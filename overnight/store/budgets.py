@@ -5,6 +5,7 @@ request will probably take is written down there for those who look next.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,23 +33,31 @@ NOTHING = Amount()
 FIRST_LOOK, LONGEST_LOOK = 2.0, 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """For a request that will probably take `wish`; `is_shared`: others look at the same budgets."""
+
+    task: Task
+    wish: Amount
+    at: datetime
+    is_shared: bool
+
+
 def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Turn | None:
     """A step starts if there is room for its request; None having made the task wait and let go. Raises `LeaseLost`."""
-    at = leases.guard(connection, lease, events=0).now
-    task = _as_it_is(connection, task)
-    found = standings(connection, lease, task, at)
-    forecast = _forecast(connection, lease, task)
-    wish = forecast.amount
-    for verdict in (Verdict.FULL, Verdict.CROWDED):
-        held = next((one for one in found if one.judge(wish) is verdict), None)
-        if held is not None:
-            _hold(connection, Turn(lease, task, None, limits), held, forecast, verdict, at)
-            return None
-    _warn(connection, lease, task, [one for one in found if not one.warned and one.is_near(wish)])
-    turn = turns.begin(connection, lease, task, limits)
-    if any(one.is_shared for one in found):
-        keep(connection, turn.task, reserved_nanousd=wish.nanousd, reserved_tokens=wish.tokens, reserved_at=at)
+    room = _room(connection, lease, task, limits)
+    if room is None:
+        return None
+    turn = turns.begin(connection, lease, room.task, limits)
+    if room.is_shared:
+        wish = room.wish
+        keep(connection, turn.task, reserved_nanousd=wish.nanousd, reserved_tokens=wish.tokens, reserved_at=room.at)
     return turn
+
+
+def has_room(connection: Connection, turn: Turn) -> bool:
+    """For a request between the steps of a task; False having made it wait and let go. Raises `LeaseLost`."""
+    return _room(connection, turn.lease, turn.task, turn.limits) is not None
 
 
 def is_spent(connection: Connection, lease: Lease) -> bool:
@@ -84,6 +93,22 @@ def let_go_on(connection: Connection, workspace_id: str, session_id: str) -> boo
     attention = call_attention(connection, workspace_id, session_id, count=0)
     tasks.keep(connection, head, due_at=attention.now)
     return attention.wake
+
+
+def _room(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Room | None:
+    """None having made the task wait."""
+    at = leases.guard(connection, lease, events=0).now
+    task = _as_it_is(connection, task)
+    found = standings(connection, lease, task, at)
+    forecast = _forecast(connection, lease, task)
+    wish = forecast.amount
+    for verdict in (Verdict.FULL, Verdict.CROWDED):
+        held = next((one for one in found if one.judge(wish) is verdict), None)
+        if held is not None:
+            _hold(connection, Turn(lease, task, None, limits), held, forecast, verdict, at)
+            return None
+    _warn(connection, lease, task, [one for one in found if not one.warned and one.is_near(wish)])
+    return Room(task, wish, at, is_shared=any(one.is_shared for one in found))
 
 
 def _forecast(connection: Connection, lease: Lease, task: Task) -> Forecast:

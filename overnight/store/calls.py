@@ -30,23 +30,25 @@ class Call:
     @property
     def counts(self) -> dict[str, int | None]:
         """By the names of `Usage`."""
-        every = [tokens for _, tokens in self._parts]
+        used = self.used
         return {
-            "input_tokens": sum(tokens.input_tokens for tokens in every),
-            "output_tokens": sum(tokens.output_tokens for tokens in every),
-            "cache_write_tokens": sum(tokens.cache_write_tokens + tokens.cache_write_1h_tokens for tokens in every),
-            "cache_read_tokens": sum(tokens.cache_read_tokens for tokens in every),
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "cache_write_tokens": used.cache_write_tokens + used.cache_write_1h_tokens,
+            "cache_read_tokens": used.cache_read_tokens,
             "cost_nanousd": self._cost,
         }
 
     @property
     def details(self) -> dict[str, int]:
         """What only the call's own row keeps."""
-        every = [tokens for _, tokens in self._parts]
-        return {
-            "cache_write_1h_tokens": sum(tokens.cache_write_1h_tokens for tokens in every),
-            "web_searches": sum(tokens.web_searches for tokens in every),
-        }
+        used = self.used
+        return {"cache_write_1h_tokens": used.cache_write_1h_tokens, "web_searches": used.web_searches}
+
+    @property
+    def used(self) -> Tokens:
+        """In all, of every model."""
+        return sum((tokens for _, tokens in self.beside), self.tokens)
 
     @property
     def _parts(self) -> tuple[tuple[str, Tokens], ...]:

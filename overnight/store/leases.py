@@ -44,6 +44,8 @@ class Lease:
     notified_at: datetime | None
     summary_attempts: int
     now: datetime
+    context: int = 0
+    context_tokens: int = 0
 
     @property
     def has_budget(self) -> bool:
@@ -67,6 +69,7 @@ class Stamp:
     cost_nanousd: int | None = None
     budget_nanousd: int | None = None
     budget_tokens: int | None = None
+    context: int = 0  # where one has begun
 
 
 ACQUIRE = Prepared(
@@ -107,6 +110,8 @@ ACQUIRE = Prepared(
         col(Session.notified_at),
         col(Session.summary_attempts),
         now().label("now"),
+        col(Session.context),
+        col(Session.context_tokens),
     )
 )
 

@@ -17,7 +17,7 @@ from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, keep, move, record, start
+from overnight.store.turn import GUARD_END, Pause, Turn, end_turn, is_due, keep, move, record, start
 
 #: Seconds after which another worker may try what this one cannot; doubled with each try.
 WORKER_PAUSE = 2.0
@@ -101,19 +101,6 @@ def try_again_now(connection: Connection) -> int:
     connection.execute(update(Session).where(col(Session.id).in_(ids)).values(wake_at=now()))
     connection.execute(update(Task).where(col(Task.session_id).in_(ids), *waiting).values(due_at=now(), attempts=0))
     return len(ids)
-
-
-def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:
-    """From now on the ledger is sent from after `context_from`; gives the lease and the task as they are then."""
-    compacted = Draft(event_types.CONTEXT_COMPACTED, {"context_from": context_from}, turn.task.id)
-    drafts = [*turn_events.request_end(turn.span, call), compacted]
-    stamp = end_turn(
-        connection, turn, call, messages=0, events=len(drafts), statement=GUARD_SHORTEN, begin_after=context_from
-    )
-    calls.add_up(connection, turn.task, call)
-    record(connection, turn.lease, stamp, drafts)
-    lease = replace(turn.lease, context_from=context_from, context_cut=stamp.ledger_seq)
-    return lease, tasks.head(connection, lease.session_id)
 
 
 def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:

@@ -40,13 +40,12 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     sessions.get(connection, workspace_id, session_id)
     at = reserve(connection, session_id).now
     seen = session_pages.find(connection, workspace_id, session_id)
-    if seen.session.life != Life.ACTIVE:
-        raise why_closed(connection, workspace_id, session_id)
+    check_open(connection, workspace_id, seen)
     changes = {name: value for name, value in amend(seen).items() if value != getattr(seen.session, name)}
     if not changes:
         return Changed(seen, wake=False)
     if "overrides" in changes:
-        _check_at_rest(seen, at)
+        check_at_rest(seen, at, "agent")
     fresh = {"budget_warned": False} if changes.keys() & BUDGET else {}
     connection.execute(
         update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
@@ -59,11 +58,17 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     return Changed(seen, bool(wake))
 
 
-def _check_at_rest(seen: Seen, at: datetime) -> None:
-    """An owner has the tools at hand with which he began."""
+def check_open(connection: Connection, workspace_id: str, seen: Seen) -> None:
+    """Raises `SessionClosed`."""
+    if seen.session.life != Life.ACTIVE:
+        raise why_closed(connection, workspace_id, seen.session.id)
+
+
+def check_at_rest(seen: Seen, at: datetime, field: str) -> None:
+    """An owner has tools and history at hand with which he began. Raises `InvalidRequest`, `Conflict`."""
     if seen.status in WORKING:
         raise InvalidRequest(
-            f"agent: the session is {seen.status}; interrupt it, or wait until it is idle", field="agent"
+            f"{field}: the session is {seen.status}; interrupt it, or wait until it is idle", field=field
         )
     if seen.session.lease_expires_at is not None and seen.session.lease_expires_at > at:
-        raise Conflict("agent: a worker is just leaving the session; try again", field="agent")
+        raise Conflict(f"{field}: a worker is just leaving the session; try again", field=field)

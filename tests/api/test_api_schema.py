@@ -13,7 +13,7 @@ from overnight.models import DEFAULT_WORKSPACE
 from overnight.settings import Settings
 from overnight.store import work
 from overnight.store.database import Database
-from tests.api.support import KEY, Api
+from tests.api.support import KEY, Api, Worker
 
 schema = schemathesis.openapi.from_dict(create_app(Settings(redis_url="redis://127.0.0.1:1/0")).openapi())
 
@@ -44,11 +44,21 @@ def work_in(environment_id: str, api: Api) -> str:
     return str(api.client.post(f"/v1/environments/{environment_id}/work/{item['id']}/ack").json()["id"])
 
 
+def said_in(session_id: str, api: Api) -> int:
+    """The first message of its ledger."""
+    database = Database(api.database_url)
+    Worker(database).answer(session_id)
+    database.close()
+    return 1
+
+
 def of_something_real(case: Any, api: Api) -> None:
     """The same call for things that exist."""
-    real = {name: REAL[name](api) for name in case.path_parameters if name != "work_id"}
+    real: dict[str, Any] = {name: REAL[name](api) for name in case.path_parameters if name not in {"work_id", "seq"}}
     if "work_id" in case.path_parameters:
         real["work_id"] = work_in(real["environment_id"], api)
+    if "seq" in case.path_parameters:
+        real["seq"] = said_in(real["session_id"], api)
     if case.path.endswith("/stream"):  # of an open session it would not end
         api.client.post(f"/v1/sessions/{real['session_id']}/archive")
     case.path_parameters = {name: real[name] for name in case.path_parameters}

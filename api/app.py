@@ -23,6 +23,7 @@ from api.routes import (
     environments,
     events,
     health,
+    metrics,
     sessions,
     tasks,
     unsupported,
@@ -32,6 +33,21 @@ from api.routes import (
 from overnight import __version__, collector, logs
 from overnight.errors import OvernightError
 from overnight.settings import Settings
+
+PARTS = (
+    tasks,
+    sessions,
+    contexts,
+    events,
+    usage,
+    budgets,
+    agents,
+    environments,
+    work,
+    health,
+    metrics,
+    unsupported,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -62,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
         exception_handlers={OvernightError: handle, HTTPException: handle, RequestValidationError: handle},
     )
-    for routes in (tasks, sessions, contexts, events, usage, budgets, agents, environments, work, health, unsupported):
-        app.include_router(routes.router)
+    for part in PARTS:
+        app.include_router(part.router)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     return app

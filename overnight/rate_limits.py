@@ -32,6 +32,7 @@ def keys_of(credential: str, family: str) -> list[str]:
 class PoolState:
     """A pool at a moment: (limit a minute, left now) by dimension, both None where not known. Times are seconds."""
 
+    credential: str  # as `credential_of` names it
     family: str
     levels: dict[str, tuple[float, float] | None]
     waiting: int
@@ -47,11 +48,11 @@ class PoolState:
         return f"opening, {self.window} at a time" if self.window else "open"
 
 
-def pools(redis: "Redis", credential: str) -> list[PoolState]:
-    """All that workers with this credential have learned."""
-    start = f"{PREFIX}:{credential}:"
-    names = {_text(key).removeprefix(start).partition(":")[0] for key in redis.scan_iter(f"{start}*", count=1_000)}
-    return [_read(redis, credential, family) for family in sorted(names)]
+def pools(redis: "Redis", credential: str = "*") -> list[PoolState]:
+    """All that workers with this credential, or with any, have learned."""
+    found = redis.scan_iter(f"{PREFIX}:{credential}:*", count=1_000)
+    names = {tuple(_text(key).removeprefix(f"{PREFIX}:").split(":")[:2]) for key in found}
+    return [_read(redis, *name) for name in sorted(names)]
 
 
 def _read(redis: "Redis", credential: str, family: str) -> PoolState:
@@ -66,7 +67,7 @@ def _read(redis: "Redis", credential: str, family: str) -> PoolState:
         levels[dimension] = (limit, max(0.0, min(limit, free + passed * limit / 60))) if limit else None
     closed_for = max(0.0, known.get("closed_until", 0.0) - now)
     waiting, under_way = int(redis.zcard(line)), int(redis.zcount(flights, now, "+inf"))
-    return PoolState(family, levels, waiting, under_way, closed_for, int(known.get("window", 0)))
+    return PoolState(credential, family, levels, waiting, under_way, closed_for, int(known.get("window", 0)))
 
 
 def _text(value: Any) -> str:

@@ -28,7 +28,7 @@ class Control:
         await exchange.answer_json({"data": []})
 
     async def stats(self, exchange: Exchange) -> None:
-        await exchange.answer_json(self._messages.record.stats())
+        await exchange.answer_json({**self._messages.record.stats(), "counted": dict(self._messages.limits.counted)})
 
     async def list_faults(self, exchange: Exchange) -> None:
         await exchange.answer_json({"data": self._messages.faults.listed()})

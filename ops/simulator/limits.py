@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ class Limits:
     def __init__(self, wanted: Mapping[str, int | None], clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._buckets: dict[str, Bucket] = {}
+        self.counted: Counter[str] = Counter()  # by all that were enforced, so far
         self.change(wanted)
 
     def __bool__(self) -> bool:
@@ -80,13 +82,16 @@ class Limits:
             message = MESSAGE.format(limit=self._buckets[name].limit, what=NAMES[name][1])
             raise Refused(429, message, retry_after=math.ceil(lacking[name]))
         for name, bucket in self._buckets.items():
-            bucket.level -= wanted[name] if name != "otpm" else 0
+            if name != "otpm":
+                bucket.level -= wanted[name]
+                self.counted[name] += wanted[name]
 
     def spend(self, output_tokens: int) -> None:
         """Counts what was said."""
         if "otpm" in self._buckets:
             self._refill()
             self._buckets["otpm"].level -= output_tokens
+            self.counted["otpm"] += output_tokens
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         self._refill()

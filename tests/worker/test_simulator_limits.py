@@ -52,7 +52,9 @@ async def test_output_tokens_are_counted_when_they_have_come(
     client: anthropic.AsyncAnthropic, limited: RunningSimulator
 ) -> None:
     limited.limit(otpm=10)
-    await ask(client, f'[[sim reply="{"word " * 40}"]]')
+    before = limited.stats()["counted"]
+    assert (await ask(client, f'[[sim reply="{"word " * 40}"]]')).usage.output_tokens > 10
+    assert limited.stats()["counted"]["otpm"] - before.get("otpm", 0) > 10
     assert "of 10 output tokens per minute" in str(await refused(client))
 
 

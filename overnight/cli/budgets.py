@@ -6,7 +6,7 @@ import typer
 
 from overnight.cli.exits import CliError
 from overnight.cli.options import AsJson, DataDir, Key, Url
-from overnight.cli.output import local_time, note, write_json, write_table
+from overnight.cli.output import local_time, money, note, write_json, write_table
 
 Json = dict[str, Any]
 User = Annotated[str | None, typer.Option(help="Of this user; else of the workspace.", show_default=False)]
@@ -82,6 +82,6 @@ def delete(
 
 
 def _spent(budget: Json) -> tuple[str, str]:
-    dollars = "-" if budget["max_usd"] is None else f"${budget['spent_usd']:.2f} of ${budget['max_usd']:.2f}"
+    dollars = "-" if budget["max_usd"] is None else f"{money(budget['spent_usd'])} of {money(budget['max_usd'])}"
     tokens = "-" if budget["max_tokens"] is None else f"{budget['spent_tokens']:,} of {budget['max_tokens']:,}"
     return dollars, tokens

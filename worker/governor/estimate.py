@@ -9,14 +9,17 @@ from overnight.pricing import Tokens
 FIRST_REPLY = 400.0
 #: Claude's prompt cache holds five minutes; less the time until the request is there.
 CACHED_FOR = 270.0
+#: Shorter prompts are not cached.
+CACHED_FROM = 1_024
 MOST_SESSIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """A session's last request: tokens of its prompt and reply, and when."""
+    """A session's last request: tokens of its prompt, of that in the prompt cache, of its reply, and when."""
 
     prompt: float
+    cached: float
     reply: float
     at: float
 
@@ -29,16 +32,20 @@ class Estimates:
 
     def remember(self, session_id: str, tokens: Tokens, now: float) -> None:
         self._last.pop(session_id, None)
-        self._last[session_id] = Last(float(tokens.prompt), float(tokens.output_tokens), now)
+        cached = float(tokens.prompt - tokens.input_tokens)
+        self._last[session_id] = Last(float(tokens.prompt), cached, float(tokens.output_tokens), now)
         while len(self._last) > MOST_SESSIONS:
             self._last.popitem(last=False)
 
-    def input(self, session_id: str, new: float, mean: float, now: float) -> float:
-        """Tokens that count: what the cache gives does not. `new` is what was not sent before, `mean` what is usual."""
+    def input(self, session_id: str, new: float, context: float, mean: float, now: float) -> float:
+        """Tokens that count: what the cache gives does not.
+
+        `new` is what was not sent before, `context` what the session sent last, and got; `mean` is what is usual.
+        """
         last = self._last.get(session_id)
-        if last is None:
-            return max(new, mean)
-        return last.reply + new + (0.0 if now - last.at < CACHED_FOR else last.prompt)
+        if last is None:  # another process asked: a short context is cached nowhere
+            return max(new + (context if context < CACHED_FROM else 0.0), mean)
+        return last.reply + new + last.prompt - (last.cached if now - last.at < CACHED_FOR else 0.0)
 
 
 def output(max_tokens: int, mean: float) -> float:

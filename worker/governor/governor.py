@@ -68,12 +68,13 @@ class Governor:
         tenant: str,
         is_background: bool = False,
         new: float = 0.0,
+        context: float = 0.0,
     ) -> tuple[str, Wish]:
-        """The family that is asked, and what of it; `new` is the tokens that the session has not sent before."""
+        """The family that is asked, and what of it: `new` tokens beside the `context` that the session has so far."""
         family = family_of(model)
         with self._lock:
             means = self._pool(family).means
-            tokens_in = self._estimates.input(session_id, new, means[1], time.time())
+            tokens_in = self._estimates.input(session_id, new, context, means[1], time.time())
             amounts = (1.0, tokens_in, estimate.output(max_tokens, means[2]))
         return family, Wish(session_id, tenant, is_background, amounts)
 

@@ -1,6 +1,5 @@
 """Four workers and more sessions than Claude's limits allow: the limits are used, kept to, and nobody fails."""
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -29,10 +28,10 @@ def outcomes(cluster: Cluster) -> Counter[str]:
     return Counter(cluster.sim("GET", "/sim/stats")["outcomes"])
 
 
-def served_in(cluster: Cluster, seconds: float) -> int:
-    before = outcomes(cluster)["ok"]
-    time.sleep(seconds)
-    return outcomes(cluster)["ok"] - before
+def wait_until_served(cluster: Cluster, more: int) -> None:
+    """How soon, `overnight bench --governor` tells: it depends on the machine."""
+    enough = outcomes(cluster)["ok"] + more
+    until(lambda: outcomes(cluster)["ok"] >= enough, f"{more} more are served", patience=60)
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -45,9 +44,9 @@ def test_the_limits_are_used_and_kept_to(cluster: Cluster) -> None:
     waiting = cluster.rows("SELECT wait_reason, attempts, error FROM tasks WHERE status = 'waiting'")
     assert {tuple(row) for row in waiting} <= {("rate_limit", 0, None)}
 
-    assert served_in(cluster, 8) >= 0.9 * 8 * A_MINUTE / 60
+    wait_until_served(cluster, A_MINUTE // 10)
     cluster.sim("POST", "/sim/limits", json={"rpm": A_MINUTE // 2})
-    assert served_in(cluster, 8) >= 0.9 * 8 * A_MINUTE / 120
+    wait_until_served(cluster, A_MINUTE // 20)
 
     cluster.sim("POST", "/sim/faults", json={"status": 529, "seconds": 5})
     until(lambda: outcomes(cluster)["http_529"], "the storm begins")

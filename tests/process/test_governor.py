@@ -9,8 +9,8 @@ from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster
 
 WORKERS = ("w1", "w2", "w3", "w4")
-SESSIONS, TURNS = 40, 12
-A_MINUTE = 400
+SESSIONS, TURNS = 50, 13
+A_MINUTE = 500
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from overnight.models import Message
-from tests.process.cluster import Cluster
+from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster, at_work
 
 Json = dict[str, Any]
@@ -95,12 +95,43 @@ def test_a_new_context_begins_with_nothing(cluster: Cluster) -> None:
     assert "interrupt it" in refused.json()["error"]["message"]
 
 
-def begin(cluster: Cluster, model: Json, history: Json) -> str:
+def test_a_summary_needs_room_in_the_budget_as_any_request(cluster: Cluster) -> None:
+    session_id = begin(
+        cluster, {"id": "claude-sonnet-5-5"}, {"type": "compact", "max_tokens": 1_000}, budget=limit(10**9)
+    )
+    for turn in range(3):
+        say(cluster, session_id, f"{turn}: {PROMPT}")
+    cluster.wait_until_idle()
+    assert summaries(cluster) == 0
+    address = f"/v1/sessions/{session_id}"
+    every_kind = "input_tokens + output_tokens + cache_write_tokens + cache_read_tokens"
+    used = int(cluster.rows(f"SELECT sum({every_kind}) FROM model_calls")[0][0])
+    limited = cluster.api("POST", address, json={"budget": limit(used + 1)})
+    assert limited.status_code == 200, limited.text
+    say(cluster, session_id, f"more: {PROMPT}")
+    waiting = "SELECT count(*) FROM tasks WHERE wait_reason = 'budget'"
+    until(lambda: cluster.rows(waiting)[0][0], "it waits for the budget")
+    assert summaries(cluster) == 0
+    assert cluster.api("POST", address, json={"budget": limit(10**9)}).status_code == 200
+    cluster.wait_until_idle()
+    assert summaries(cluster) == 1
+    assert {row[0] for row in cluster.rows("SELECT status FROM tasks")} == {"succeeded"}
+
+
+def limit(tokens: int) -> Json:
+    return {"type": "limit", "max_tokens": tokens}
+
+
+def summaries(cluster: Cluster) -> int:
+    return sum(bool(request["compaction"]) for request in cluster.sim("GET", "/sim/requests")["data"])
+
+
+def begin(cluster: Cluster, model: Json, history: Json, **more: Any) -> str:
     agent = {"name": "talker", "model": model, "history": history}
     made = cluster.api("POST", "/v1/agents", json=agent)
     assert made.status_code == 200, made.text
     assert made.json()["history"] == history
-    session_id: str = cluster.api("POST", "/v1/sessions", json={"agent": made.json()["id"]}).json()["id"]
+    session_id: str = cluster.api("POST", "/v1/sessions", json={"agent": made.json()["id"], **more}).json()["id"]
     return session_id
 
 

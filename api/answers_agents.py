@@ -37,6 +37,8 @@ class LimitsOfAgent(BaseModel):
 
 class HistoryOfAgent(BaseModel):
     type: Literal["compact", "window", "full"]
+    max_tokens: int | None = None
+    max_messages: int | None = None
 
 
 class AgentAnswer(AgentSnapshot):

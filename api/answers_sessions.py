@@ -17,8 +17,11 @@ class Money(BaseModel):
 
 
 class BudgetLimit(BaseModel):
+    """What of it is not limited is left out; tokens are Overnight's own."""
+
     type: Literal["limit"]
-    max_list_cost: Money
+    max_list_cost: Money | None = None
+    max_tokens: int | None = None
 
 
 class SessionUsage(TokenUsage):
@@ -95,9 +98,26 @@ class MessageAnswer(BaseModel):
     model: str | None
     stop_reason: str | None
     task_id: str
+    context: int | None = Field(description="Of a reply: the context that it was asked with")
+    pinned: bool
     created_at: datetime
 
 
 class MessagePage(BaseModel):
     data: list[MessageAnswer]
     next_page: str | None
+
+
+class SentMessage(BaseModel):
+    role: Literal["user", "system", "assistant"]
+    content: list[dict[str, Any]]
+
+
+class SentPage(BaseModel):
+    """What was sent for a reply, made again of the ledger; all of it on one page."""
+
+    data: list[SentMessage]
+    next_page: None
+    system: str | None
+    context: int = Field(description="Counted from 0, with each cut and reset")
+    context_from: int = Field(description="The ledger was sent from after this message, and of before what is kept")

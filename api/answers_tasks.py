@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from overnight.states import AskedBecause, TaskStatus, WaitReason
+from overnight.states import AskedBecause, Priority, TaskStatus, WaitReason
 
 
 class TokenUsage(BaseModel):
@@ -44,6 +44,11 @@ class TaskError(BaseModel):
     message: str
 
 
+class TaskBudget(BaseModel):
+    max_usd: float | None
+    max_tokens: int | None
+
+
 class TaskAnswer(BaseModel):
     """One turn of a session. `cost_usd` is null where a model without a listed price was used."""
 
@@ -57,6 +62,8 @@ class TaskAnswer(BaseModel):
     steps: int
     max_steps: int | None = Field(description="Null: the limit of its agent")
     deadline: datetime | None
+    priority: Priority
+    budget: TaskBudget | None
     progress: Progress | None = Field(description="As its agent reported last")
     pending: list[PendingCall] = Field(description="Calls that somebody must answer, whether it waits already or not")
     output: str | None = Field(description="The text of the answer")
@@ -73,6 +80,29 @@ class TaskAnswer(BaseModel):
 
 class AcceptedTask(TaskAnswer):
     queue_position: int = Field(description="Tasks of the session that come first")
+
+
+class UsualTask(BaseModel):
+    """What tasks of the agent took of late, on average."""
+
+    tasks: int = Field(description="So many were looked at")
+    requests: float
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class TaskEstimate(BaseModel):
+    """What a task would take; nothing is stored. The tokens are those of its first request."""
+
+    type: Literal["task_estimate"]
+    session_id: str | None = Field(description="Null: it would begin a new one")
+    model: str
+    queue_position: int = Field(description="Tasks of the session that come first")
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None = Field(description="Null: the model has no listed price")
+    usual: UsualTask | None
 
 
 class TaskPage(BaseModel):

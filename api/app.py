@@ -16,10 +16,38 @@ from api.documented import openapi
 from api.failures import handle
 from api.middleware import BodyLimit, Requests
 from api.parts import opened
-from api.routes import agents, environments, events, health, sessions, tasks, unsupported, work
+from api.routes import (
+    agents,
+    budgets,
+    contexts,
+    environments,
+    events,
+    health,
+    metrics,
+    sessions,
+    tasks,
+    unsupported,
+    usage,
+    work,
+)
 from overnight import __version__, collector, logs
 from overnight.errors import OvernightError
 from overnight.settings import Settings
+
+PARTS = (
+    tasks,
+    sessions,
+    contexts,
+    events,
+    usage,
+    budgets,
+    agents,
+    environments,
+    work,
+    health,
+    metrics,
+    unsupported,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -50,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
         exception_handlers={OvernightError: handle, HTTPException: handle, RequestValidationError: handle},
     )
-    for routes in (tasks, sessions, events, agents, environments, work, health, unsupported):
-        app.include_router(routes.router)
+    for part in PARTS:
+        app.include_router(part.router)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     return app

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 BOOTSTRAP = "bootstrap"
 MOST_REMEMBERED = 10_000
-GUARDED = "/v1/"
+GUARDED = ("/v1/", "/metrics")
 
 
 class KeyRing:
@@ -67,7 +67,7 @@ class KeyRing:
 
 
 class Authenticate:
-    """Lets nobody past `/v1/` without a key, before anything of the body is read."""
+    """Lets nobody past what is guarded without a key, before anything of the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

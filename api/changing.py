@@ -5,15 +5,17 @@ from typing import Any
 
 from api import render_agents, toolbox
 from api.defining import patched
-from api.schemas_budgets import Budget
+from api.schemas_budgets import Budget, OwnBudget
 from api.schemas_sessions import AgentPatch, SessionChange
 from overnight import money
 from overnight.agents import built_in, resolve
+from overnight.ceilings import Ceiling
 from overnight.errors import InvalidRequest
 from overnight.models import Session
 from overnight.pricing import price_of
 from overnight.settings import Settings
-from overnight.store.session_changes import Amend
+from overnight.store import budgets
+from overnight.store.session_changes import BUDGET, Amend
 from overnight.store.session_pages import Seen
 
 #: Columns of which the record tells the whole, by their name on the wire.
@@ -29,7 +31,8 @@ def amendment(request: SessionChange, settings: Settings) -> Amend:
         if request.metadata:
             changes["labels"] = patched(seen.session.labels, request.metadata, "session")
         if "budget" in sent:
-            changes["budget_nanousd"] = _budget(seen.session, request.budget)
+            ceiling = _budget(seen.session, request.budget)
+            changes |= {"budget_nanousd": ceiling.nanousd, "budget_tokens": ceiling.tokens}
         if request.agent is not None:
             changes["overrides"] = _overrides(seen, request.agent, settings)
         return changes
@@ -41,35 +44,45 @@ def told(seen: Seen, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The payload of `session.updated`: what changed, as it is now."""
     row = seen.session
     payload = {wire: getattr(row, name) for name, wire in PLAIN.items() if name in changes}
-    if "budget_nanousd" in changes:
-        payload["budget"] = money.limit(row.budget_nanousd)
+    if changes.keys() & BUDGET:
+        payload["budget"] = money.limit(row.budget_nanousd, row.budget_tokens)
     if "overrides" in changes:
         payload["agent"] = render_agents.of_session(seen)
     return payload
 
 
-def check_price(model: str, budget: Budget | None) -> None:
-    """A model without a listed price would make its budget void. Raises `InvalidRequest`."""
-    if budget is not None and price_of(model, 0) is None:
-        why = f"{model} has no listed price, so its cost cannot be limited; leave the budget out, or use another model"
+def check_price(model: str, budget: Budget | OwnBudget | None) -> None:
+    """A model without a listed price would make a budget in dollars void. Raises `InvalidRequest`."""
+    if budget is not None and budget.ceiling.nanousd is not None and price_of(model, 0) is None:
+        why = f"{model} has no listed price, so its cost cannot be limited; limit its tokens, or use another model"
         raise InvalidRequest(f"budget: {why}", field="budget", reason="model_not_budgetable")
 
 
-def _budget(before: Session, budget: Budget | None) -> int | None:
+def _budget(before: Session, budget: Budget | None) -> Ceiling:
     if budget is None:
-        return None
-    if before.budget_nanousd is None:
+        return Ceiling()
+    if before.budget_nanousd is None and before.budget_tokens is None:
         why = "the session has none, and one is set only when a session is created"
         raise InvalidRequest(f"budget: {why}", field="budget", reason="budget_create_only")
-    spent = before.cost_nanousd
-    if spent is None or budget.nanousd <= spent:
+    _check_is_raised(before, budget.ceiling)
+    return budget.ceiling
+
+
+def _check_is_raised(before: Session, ceiling: Ceiling) -> None:
+    used, spent = budgets.tokens_of(before), before.cost_nanousd
+    if ceiling.tokens is not None and ceiling.tokens <= used:
+        raise InvalidRequest(
+            f"budget.max_tokens: the session has used {used:,} tokens; give more than that",
+            field="budget.max_tokens",
+            reason="budget_not_raised",
+        )
+    if ceiling.nanousd is not None and (spent is None or ceiling.nanousd <= spent):
         so_far = "an unknown amount" if spent is None else f"{spent / money.CENT:.2f} cents"
         raise InvalidRequest(
             f"budget.max_list_cost.amount: the session has cost {so_far}; give more than that",
             field="budget.max_list_cost.amount",
             reason="budget_not_raised",
         )
-    return budget.nanousd
 
 
 def _overrides(seen: Seen, patch: AgentPatch, settings: Settings) -> dict[str, Any] | None:

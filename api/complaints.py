@@ -10,11 +10,9 @@ from overnight.errors import InvalidRequest
 #: Known names whose features are not built yet: they are refused as such, in bodies and in queries.
 PLANNED = frozenset(
     {
-        "budget",
         "execution_identity",
         "inference_geo",
         "lane",
-        "priority",
         "resources",
         "session_thread_id",
         "skills",

@@ -70,7 +70,7 @@ def patched(labels: Mapping[str, str], patch: Mapping[str, str | None], owner: s
 
 
 def _history(history: History | None) -> dict[str, Any]:
-    return COMPACT if history is None else history.model_dump()
+    return COMPACT if history is None else history.model_dump(exclude_none=True)
 
 
 def _limits(limits: Limits, said: frozenset[str] | set[str], settings: Settings) -> dict[str, Any]:

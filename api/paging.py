@@ -5,13 +5,14 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from api.failures import Json
-from api.text import Moment, Strict, Text, moment
+from api.text import YEARS, Moment, Strict, Text, moment, storable
 from overnight.errors import InvalidRequest
 from overnight.store.listing import Cursor as Place
 from overnight.store.listing import Made
@@ -104,6 +105,27 @@ def seq_of(page: str | None) -> int | None:
         case [int(seq)] if 0 <= seq <= BIGGEST:
             return seq
     raise _bad_cursor()
+
+
+def key_of(page: str | None, groups: Sequence[str]) -> list[str] | None:
+    """Of a list of groups: the key of the last one. Raises `InvalidRequest`."""
+    match _decoded(page):
+        case None:
+            return None
+        case [*key] if len(key) == len(groups) and all(isinstance(text, str) for text in key):
+            return _checked(key, groups)
+    raise _bad_cursor()
+
+
+def _checked(key: list[str], groups: Sequence[str]) -> list[str]:
+    try:
+        days = [date.fromisoformat(text) for text, name in zip(key, groups, strict=True) if name == "day"]
+        key = [storable(text) for text in key]
+    except (ValueError, PydanticCustomError):
+        raise _bad_cursor() from None
+    if any(day.year not in YEARS for day in days):
+        raise _bad_cursor()
+    return key
 
 
 def _decoded(page: str | None) -> Any:

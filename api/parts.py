@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from api.auth import KeyRing
 from api.hub import Hub
+from overnight import price_list
 from overnight.after_commit import AfterCommit
 from overnight.expiry import Limits, next_look
 from overnight.settings import Settings
@@ -34,6 +35,7 @@ class Parts:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Parts]:
     """Neither the database nor Redis need be there yet."""
+    price_list.use(settings.prices)
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     database = Database(settings.sql_url, pool_size=THREADS)
     after_commit = AfterCommit(settings.redis_url)

@@ -9,7 +9,8 @@ from api import render_agents, render_calls
 from api.moments import time
 from overnight import event_types, money
 from overnight.models import Message, Task, ToolCall, Usage
-from overnight.pricing import NANO
+from overnight.store.budget_words import usd
+from overnight.store.sent import Sent
 from overnight.store.session_pages import Seen
 
 
@@ -23,7 +24,7 @@ def usage(row: Usage) -> dict[str, Any]:
 
 
 def cost_usd(row: Usage) -> float | None:
-    return None if row.cost_nanousd is None else row.cost_nanousd / NANO
+    return usd(row.cost_nanousd)
 
 
 def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
         "steps": row.steps,
         "max_steps": row.max_steps,
         "deadline": time(row.deadline),
+        "priority": row.priority,
+        "budget": _budget(row),
         "progress": row.progress,
         "pending": [render_calls.pending(call) for call in pending],
         "output": row.output,
@@ -54,6 +57,12 @@ def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
     }
 
 
+def _budget(row: Task) -> dict[str, Any] | None:
+    if row.budget_nanousd is None and row.budget_tokens is None:
+        return None
+    return {"max_usd": usd(row.budget_nanousd), "max_tokens": row.budget_tokens}
+
+
 def session(seen: Seen) -> dict[str, Any]:
     row = seen.session
     return {
@@ -67,7 +76,7 @@ def session(seen: Seen) -> dict[str, Any]:
         "metadata": row.labels,
         "resources": [],
         "vault_ids": [],
-        "budget": money.limit(row.budget_nanousd),
+        "budget": money.limit(row.budget_nanousd, row.budget_tokens),
         "outcome_evaluations": [],
         "stats": {},
         "usage": {**usage(row), "list_cost": money.amount(row.cost_nanousd)},
@@ -92,7 +101,7 @@ def event(row: Row[Any]) -> dict[str, Any]:
     return shown if row.task_id is None else {**shown, "task_id": row.task_id}
 
 
-def message(row: Message) -> dict[str, Any]:
+def message(row: Message, *, pinned: bool) -> dict[str, Any]:
     return {
         "id": row.message_id,
         "seq": row.seq,
@@ -101,5 +110,18 @@ def message(row: Message) -> dict[str, Any]:
         "model": row.model,
         "stop_reason": row.stop_reason,
         "task_id": row.task_id,
+        "context": row.context,
+        "pinned": pinned,
         "created_at": time(row.created_at),
+    }
+
+
+def sent(found: Sent, system: str | None) -> dict[str, Any]:
+    """What a reply was asked with."""
+    return {
+        "data": found.messages,
+        "next_page": None,
+        "system": system,
+        "context": found.number,
+        "context_from": found.begin_after,
     }

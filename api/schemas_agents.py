@@ -1,8 +1,9 @@
 """What callers send about agents."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.agents import ModelChoice, Version
 from api.paging import ListQuery, TimeQuery
@@ -26,9 +27,17 @@ class Limits(Strict):
 
 
 class History(Strict):
-    """What of a long conversation is sent: summarised, its newest part, or all of it."""
+    """What of a long conversation is sent: summarised, its newest part, or all of it; and where it is cut."""
 
     type: Literal["compact", "window", "full"]
+    max_tokens: Annotated[StrictInt, Field(ge=1_000, le=10_000_000)] | None = None
+    max_messages: Annotated[StrictInt, Field(ge=4, le=1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def bound_what_is_cut(self) -> Self:
+        if self.type == "full" and (self.max_tokens or self.max_messages):
+            raise PydanticCustomError("unbounded", "'full' takes no limits; use 'window' or 'compact'")
+        return self
 
 
 class AgentRequest(Strict):

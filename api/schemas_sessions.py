@@ -141,7 +141,10 @@ class EventList(TimeQuery):
 
 
 class MessageList(ListQuery):
+    """`as_sent`: the seq of a reply of Claude's, to see what was sent for it instead of the ledger."""
+
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    as_sent: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
 
 
 class StreamQuery(Strict):

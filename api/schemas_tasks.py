@@ -7,9 +7,11 @@ from pydantic import Field, StrictInt
 from api.agents import Agent
 from api.content import Content, saying, verbatim
 from api.paging import TimeQuery
+from api.schemas_budgets import OwnBudget
 from api.text import Metadata, Moment, Name, Spoken, Strict, Text
+from overnight.ceilings import Ceiling
 from overnight.errors import InvalidRequest
-from overnight.states import TaskStatus
+from overnight.states import Priority, TaskStatus
 from overnight.store.submissions import NewTask
 from overnight.store.task_limits import TaskLimits
 
@@ -39,6 +41,11 @@ class TaskRequest(Strict):
     not_before: Moment | None = None
     deadline: Deadline | None = None
     max_steps: MaxSteps | None = None
+    budget: OwnBudget | None = None
+    dry_run: Annotated[bool, Field(strict=True, description="Only tell what it would take")] = False
+    priority: Annotated[
+        Priority, Field(description="Who goes first when Claude's limits are near: `background` comes after the others")
+    ] = Priority.INTERACTIVE
 
     def check(self) -> None:
         """What no single field can know. Raises `InvalidRequest`."""
@@ -63,7 +70,15 @@ class TaskRequest(Strict):
             not_before=self.not_before,
             deadline=self.deadline,
             max_steps=self.max_steps,
+            budget=self.budget.ceiling if self.budget else Ceiling(),
+            priority=self.priority,
         )
+
+
+class TaskChange(Strict):
+    """Null removes the budget."""
+
+    budget: OwnBudget | None
 
 
 class RetryRequest(Strict):

@@ -11,6 +11,7 @@ from api.idempotent import Outcome
 from api.parts import idle_check
 from api.schemas_sessions import SessionRequest
 from api.schemas_tasks import TaskRequest
+from overnight.ceilings import Ceiling
 from overnight.errors import InvalidRequest, SessionClosed
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.settings import Settings
@@ -42,6 +43,7 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
     as_agent = _new_session(request, choice, environment_id)
     system = as_agent.system if request.system is None else request.system
     session = replace(as_agent, model=request.model or as_agent.model, system=system)
+    check_price(session.model, request.budget)
     return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
 
 
@@ -69,10 +71,12 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
         raise InvalidRequest(
             "context_key: an open session has it already; archive that one or use another key", field="context_key"
         )
+    ceiling = request.budget.ceiling if request.budget else Ceiling()
     new = replace(
         _new_session(request, choice, request.environment_id),
         labels=request.metadata,
-        budget_nanousd=request.budget.nanousd if request.budget else None,
+        budget_nanousd=ceiling.nanousd,
+        budget_tokens=ceiling.tokens,
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))

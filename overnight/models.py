@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from overnight.states import (
@@ -13,6 +13,7 @@ from overnight.states import (
     AskedBecause,
     CallStatus,
     Life,
+    Priority,
     StopRequest,
     TaskStatus,
     WaitReason,
@@ -30,6 +31,14 @@ OPEN = one_of("life", [Life.ACTIVE, Life.PAUSED])
 def count() -> Any:
     """A number that only grows."""
     return Field(default=0, sa_type=BigInteger)
+
+
+def no() -> Any:
+    return Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+def counted() -> Any:
+    return Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -146,6 +155,8 @@ class Session(Usage, table=True):
     system: str | None = json_text()
     max_tokens: int
     budget_nanousd: int | None = Field(default=None, sa_type=BigInteger)
+    budget_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    budget_warned: bool = no()
     # the right to work
     lease_owner: str | None = None
     lease_token: int = count()
@@ -159,6 +170,10 @@ class Session(Usage, table=True):
     ledger_seq: int = count()
     context_from: int = count()
     context_cut: int = count()
+    context: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    context_tokens: int = Field(  # of the last request and its reply; 0: not known
+        default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")}
+    )
     # expiry
     idle_since: datetime | None = None
     notified_at: datetime | None = None
@@ -175,12 +190,15 @@ class Task(Usage, table=True):
         CheckConstraint(one_of("status", TaskStatus), name="task_status"),
         CheckConstraint(f"wait_reason IS NULL OR {one_of('wait_reason', WaitReason)}", name="task_reason"),
         CheckConstraint(f"stop_request IS NULL OR {one_of('stop_request', StopRequest)}", name="task_stop"),
+        CheckConstraint(one_of("priority", Priority), name="task_priority"),
         CheckConstraint("(status = 'waiting') = (wait_reason IS NOT NULL)", name="task_waiting"),
         CheckConstraint(f"({one_of('status', sorted(FINAL))}) = (finished_at IS NOT NULL)", name="task_final"),
         UniqueConstraint("session_id", "seq", name="task_order"),
         partial_index("task_unfinished", "session_id", "seq", where=one_of("status", sorted(UNFINISHED))),
         partial_index("task_stops", "id", where="stop_request IS NOT NULL AND status = 'running'"),
         Index("task_listing", "workspace_id", "created_at", "id"),
+        partial_index("task_held", "held_by", where="wait_reason = 'budget'"),
+        partial_index("task_reserved", "workspace_id", where="reserved_at IS NOT NULL AND status = 'running'"),
     )
 
     id: str = Field(primary_key=True)
@@ -204,6 +222,18 @@ class Task(Usage, table=True):
     steps: int = 0
     max_steps: int | None = None  # None: the agent's
     deadline: datetime | None = None
+    priority: str = Field(
+        default=Priority.INTERACTIVE.value, sa_column_kwargs={"server_default": Priority.INTERACTIVE.value}
+    )
+    # what it may cost, and where it waits because a budget is reached: which (an id, `session` or `task`)
+    budget_nanousd: int | None = Field(default=None, sa_type=BigInteger)
+    budget_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    budget_warned: bool = no()
+    held_by: str | None = None
+    # what its request under way will probably cost, where budgets of others count on it
+    reserved_nanousd: int | None = Field(default=None, sa_type=BigInteger)
+    reserved_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    reserved_at: datetime | None = None
     progress: dict[str, Any] | None = json_text()  # {note, fraction}, as its agent last reported
     # where its last message stands in the ledger, and how many tool calls of that message have no result there yet
     ledger_end: int | None = Field(default=None, sa_type=BigInteger)
@@ -262,6 +292,7 @@ class Message(SQLModel, table=True):
     model: str | None = None
     message_id: str | None = None
     stop_reason: str | None = None
+    context: int | None = Field(default=None, sa_type=BigInteger)  # of a reply: the context that it was asked with
     created_at: datetime
 
 
@@ -281,19 +312,27 @@ class Event(SQLModel, table=True):
 
 
 class ModelCall(Usage, table=True):
-    """One request to Claude that was paid for, whether or not its reply was kept."""
+    """One request to Claude that was paid for, whether or not its reply was kept. It stays when its session goes."""
 
     __tablename__ = "model_calls"
-    __table_args__ = (Index("call_session", "session_id"),)
+    __table_args__ = (
+        Index("call_session", "session_id", "created_at"),
+        Index("call_time", "workspace_id", "created_at"),
+        partial_index("call_user", "workspace_id", "user_id", "created_at", where="user_id IS NOT NULL"),
+    )
 
     id: str = Field(primary_key=True)
     workspace_id: str
     session_id: str
     task_id: str | None = None
+    agent_id: str = Field(default=DEFAULT_AGENT, sa_column_kwargs={"server_default": DEFAULT_AGENT})
+    user_id: str | None = None  # the task's, else the session's
     purpose: str  # step | summary
     outcome: str  # kept | discarded
     model: str
     message_id: str | None = None
+    cache_write_1h_tokens: int = counted()  # of the cache writes
+    web_searches: int = counted()
     duration_ms: int
     created_at: datetime
 

@@ -13,9 +13,12 @@ def amount(nanousd: int | None) -> dict[str, str] | None:
     return None if nanousd is None else {"amount": str(round(nanousd / CENT)), "currency": CURRENCY}
 
 
-def limit(nanousd: int | None) -> dict[str, Any] | None:
-    """A budget; None: there is none."""
-    return None if nanousd is None else {"type": "limit", "max_list_cost": amount(nanousd)}
+def limit(nanousd: int | None, tokens: int | None = None) -> dict[str, Any] | None:
+    """A budget; None: there is none. Tokens are ours, and told where they are limited."""
+    if nanousd is None and tokens is None:
+        return None
+    cost = {} if nanousd is None else {"max_list_cost": amount(nanousd)}
+    return {"type": "limit", **cost, **({} if tokens is None else {"max_tokens": tokens})}
 
 
 def nanousd(cents: str) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from overnight import price_list
+
 ANTHROPIC_URL = "https://api.anthropic.com"
 
 
@@ -26,6 +28,7 @@ class Settings(BaseSettings):
     summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
     max_tokens: int = Field(default=16_000, ge=1)
     max_steps: int = Field(default=200, ge=1)  # of one task, for agents that do not say
+    prices: Path | None = None  # a file that replaces prices of ours
     read_timeout: float = 120.0  # between two bytes of a stream: Claude sends pings meanwhile
 
     # The API
@@ -77,6 +80,14 @@ class Settings(BaseSettings):
         """`postgres://` and `postgresql://` mean psycopg, the one driver that is installed."""
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
+
+    @field_validator("prices")
+    @classmethod
+    def check_prices(cls, file: Path | None) -> Path | None:
+        """What is wrong with them is told before anything starts."""
+        if file is not None:
+            price_list.read(file)
+        return file
 
     @property
     def sql_url(self) -> str:

@@ -14,6 +14,13 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Priority(StrEnum):
+    """Who goes first when Claude's limits are near."""
+
+    INTERACTIVE = "interactive"
+    BACKGROUND = "background"
+
+
 class WaitReason(StrEnum):
     RETRY = "retry"
     RATE_LIMIT = "rate_limit"

@@ -1,19 +1,25 @@
 """What a task needs next: its tools, the results of its calls, another request to Claude, or an end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from overnight.history import resumption
+from overnight.history.context import Entry
+from overnight.history.policy import Policy
 from overnight.models import Task
 from overnight.states import StopRequest
-from overnight.store import budgets, ledger, pauses, turns
+from overnight.store import budgets, pauses, turns
 from overnight.store.leases import Lease
 from overnight.store.turn import Turn
 from overnight.tools.errors import BadTools
 from worker.calls import Calls
-from worker.context import Entry
 from worker.equipment import Equipment
+from worker.fitting import Fitting, may_be_long
+from worker.governor.asking import Refusal
+from worker.granting import reserve
 from worker.held import Held
+from worker.history import load_history
 from worker.limits import exceeded
 from worker.next import Next, ended
 from worker.persist import persist
@@ -38,14 +44,32 @@ class Advance:
             return after
         if task.open_calls:
             return self._calls(lease, task).run(history)
-        if lease.budget_nanousd is not None and self._persist(budgets.hold, self._turn(lease, task)):
+        if may_be_long(self._turn(lease, task), self._policy, lease.ledger_seq - lease.context_from):
+            history = load_history(self.process.database, lease) if history is None else history
+            fitting = Fitting(self.process, self.held, self.equipment, self._turn(lease, task), history)
+            if (begin_after := fitting.begin_after()) is not None:
+                return fitting.cut(begin_after)
+        match reserve(self.process, lease, task):
+            case Refusal(delay):
+                return self._wait_in_line(lease, task, delay)
+            case grant:
+                self.held.grant = grant
+        turn = self._persist(self._beginning(lease, task), lease, task, self.process.limits)
+        if turn is None:
+            self.process.governor.put_back(self.held.take_grant())
             return Next(lease, None)
-        return self.ask(self._persist(turns.begin, lease, task, self.process.limits), history)
+        return self.ask(turn, history)
 
     def ask(self, turn: Turn, history: list[Entry] | None) -> Next | None:
         """The request of a step that has begun, and what it comes to."""
-        history = load_history(self.process, turn.lease) if history is None else history
+        if history is None:
+            history = load_history(self.process.database, turn.lease)
+        turn = replace(turn, notice=_notice(turn, history))
         return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
+
+    @property
+    def _policy(self) -> Policy:
+        return Policy.of(self.equipment.agent.history)
 
     def _not_here_and_now(self, lease: Lease, task: Task) -> Next | None:
         """What it comes to when it ends, or its tools cannot be had."""
@@ -68,6 +92,10 @@ class Advance:
         error = exceeded(task, self.equipment.agent.max_steps, lease.now)
         return None if error is None else self._give_up(lease, task, error)
 
+    def _beginning(self, lease: Lease, task: Task) -> Callable[..., Turn | None]:
+        """Budgets are looked at where there may be one."""
+        return budgets.begin if self.process.budgeted.concern(lease, task) else turns.begin
+
     def _calls(self, lease: Lease, task: Task) -> Calls:
         return Calls(self.process, self.held, self._turn(lease, task), self.equipment)
 
@@ -86,16 +114,15 @@ class Advance:
         self._persist(pauses.wait_for_worker, self._turn(lease, task), {"type": "tools_unavailable", "message": why})
         return Next(lease, None)
 
+    def _wait_in_line(self, lease: Lease, task: Task, delay: float) -> Next:
+        """Nothing has begun yet, so nothing but the task's row tells of it."""
+        self._persist(pauses.wait_in_line, self._turn(lease, task), delay)
+        self.process.wake_later(lease.session_id, task.id, delay)
+        return Next(lease, None)
+
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, *values, **options)
 
 
-def load_history(process: Process, lease: Lease) -> list[Entry]:
-    """The part of the ledger that is sent."""
-    if lease.ledger_seq == lease.context_from:
-        return []
-    with process.database.read() as connection:
-        return [
-            Entry(row.seq, row.role, row.content)
-            for row in ledger.load(connection, lease.session_id, lease.context_from)
-        ]
+def _notice(turn: Turn, history: list[Entry]) -> list[dict[str, Any]]:
+    return resumption.notice(history[-1].at if history else None, turn.lease.now)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from worker.blocks import CALLS, THINKING, Block
+from overnight.history.blocks import CALLS, THINKING, Block
 from worker.history_faults import InvalidHistory, Rule
 
 NEEDS: dict[str, dict[str, type]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from worker.blocks import Block, follow, is_results_only
+from overnight.history.blocks import Block, follow, is_results_only
 from worker.history_faults import InvalidHistory, Rule
 
 Message = dict[str, Any]

@@ -7,12 +7,12 @@ from typing import Any
 
 import structlog
 
+from overnight.history.context import Entry, entries
 from overnight.models import ToolCall
 from overnight.store import tool_calls, tool_turns, turns
 from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
-from worker.context import Entry, entries
 from worker.equipment import Equipment
 from worker.held import Held
 from worker.next import Next, ended

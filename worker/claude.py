@@ -1,44 +1,19 @@
 """The one place that talks to Claude: always streamed, never retried here, heard event by event."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx2
 from anthropic import AsyncAnthropic, AsyncStream, DefaultAioHttpClient
 
+from overnight.history.request import Request
 from overnight.settings import ANTHROPIC_URL, Settings
 from worker.accumulate import Accumulator
 from worker.failures import TruncatedStreamError
 
 CONNECT_TIMEOUT = 5.0
+COUNT_TIMEOUT = 20.0
 SIMULATOR_KEY = "simulator"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    model: str
-    max_tokens: int
-    system: str | None
-    messages: list[dict[str, Any]]
-    tools: list[dict[str, Any]] = field(default_factory=list)
-    tool_choice: dict[str, Any] | None = None
-    is_paused: bool = False  # the last message is Claude's, who paused and goes on
-
-    def parameters(self) -> dict[str, Any]:
-        """For `messages.create`. The mark on the last block lets the history be read at a tenth of its price."""
-        system = {"system": self.system} if self.system else {}
-        tools = {"tools": self.tools} if self.tools else {}
-        choice = {"tool_choice": self.tool_choice} if self.tool_choice else {}
-        return {
-            "model": self.model,
-            "max_tokens": self.max_tokens,
-            "messages": self.messages,
-            "cache_control": {"type": "ephemeral"},
-            **system,
-            **tools,
-            **choice,
-        }
 
 
 def client(settings: Settings) -> AsyncAnthropic:
@@ -56,13 +31,18 @@ def client(settings: Settings) -> AsyncAnthropic:
 
 
 async def ask(
-    anthropic: AsyncAnthropic, request: Request, heard: Accumulator, on_text: Callable[[str], object] = len
+    anthropic: AsyncAnthropic,
+    request: Request,
+    heard: Accumulator,
+    on_text: Callable[[str], object] = len,
+    on_headers: Callable[[Mapping[str, str]], object] = len,
 ) -> dict[str, Any]:
-    """Claude's whole message, as it was sent.
+    """Claude's whole message, as it was sent. `on_headers` hears that it has begun.
 
     `heard` holds what has come so far, also after an error. Raises what `worker.failures.classify` knows.
     """
     stream: AsyncStream[Any] = await anthropic.messages.create(stream=True, **request.parameters())
+    on_headers(stream.response.headers)
     try:
         async for event in _events(stream):
             text = heard.feed(event)
@@ -73,6 +53,12 @@ async def ask(
     if not heard.done or heard.message is None:
         raise TruncatedStreamError
     return heard.message
+
+
+async def count(anthropic: AsyncAnthropic, request: Request) -> int:
+    """How many tokens it would send."""
+    counted = await anthropic.messages.count_tokens(**request.prompt(), timeout=COUNT_TIMEOUT)
+    return counted.input_tokens
 
 
 async def _events(stream: AsyncStream[Any]) -> AsyncIterator[dict[str, Any]]:

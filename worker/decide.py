@@ -38,8 +38,11 @@ class GiveUp:
     error: dict[str, Any]
 
 
-def judge_message(message: dict[str, Any]) -> Failure | None:
-    """None for a reply to keep; for one that came whole and is none, the failure it means."""
+def judge_message(message: dict[str, Any], *, compacts: bool = False) -> Failure | None:
+    """None for a reply to keep; for one that came whole and is none, the failure it means.
+
+    `compacts`: it was to be a summary in a block of its own.
+    """
     reason = message.get("stop_reason")
     if reason == "refusal":
         return Failure(Remedy.FAIL, _refusal(message))
@@ -47,6 +50,9 @@ def judge_message(message: dict[str, Any]) -> Failure | None:
         return Failure(Remedy.SHRINK, {"type": reason, "message": "the conversation no longer fits the model's window"})
     if reason is None:
         return Failure(Remedy.RETRY, {"type": "truncated_stream", "message": "the reply has no stop reason"})
+    if compacts:
+        wrote = reason == "compaction" and bool(message["content"]) and bool(message["content"][0].get("content"))
+        return None if wrote else Failure(Remedy.FAIL, {"type": "not_compacted", "message": f"no summary: '{reason}'"})
     if reason not in KEPT:
         return Failure(Remedy.FAIL, {"type": "unexpected_stop_reason", "message": f"Claude stopped for '{reason}'"})
     return _judge_content(message["content"], reason)

@@ -4,7 +4,7 @@ import email.utils
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -29,6 +29,16 @@ class Failure:
     remedy: Remedy
     error: dict[str, Any]
     retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the refusal
+
+    @property
+    def closes_the_gate(self) -> bool:
+        """Whether it says that too much is asked, by us or by all."""
+        return self.remedy is Remedy.WAIT or self.is_overload
+
+    @property
+    def is_overload(self) -> bool:
+        return self.error["type"] == "overloaded_error" or self.error.get("status") == 529
 
 
 class TruncatedStreamError(Exception):
@@ -97,7 +107,8 @@ def _by_status(error: anthropic.APIStatusError) -> Failure:
         stored["error_code"] = error.error_code
     if error.request_id:
         stored["request_id"] = error.request_id
-    return Failure(_remedy(error.status_code, error.error_code, message), stored, retry_after(error.response.headers))
+    said = error.response.headers
+    return Failure(_remedy(error.status_code, error.error_code, message), stored, retry_after(said), said)
 
 
 def _remedy(status: int, code: str | None, message: str) -> Remedy:

@@ -10,6 +10,7 @@ from typing import Any
 
 from overnight.states import StopRequest
 from overnight.store.leases import Lease
+from worker.governor.asking import Grant
 
 
 class Halt(StrEnum):
@@ -32,6 +33,7 @@ class Held:
         self.lease = lease
         self.proven_until = proven_until  # on this host's monotonic clock, from before the lease was asked for
         self.task_id: str | None = None
+        self.grant: Grant | None = None  # for the request of the turn that has begun
         self._reason: Halt | None = None
         self._calls: Sequence[Future[Any]] = ()
         self._lock = threading.Lock()
@@ -51,6 +53,12 @@ class Held:
             self.task_id = task_id
             if self._reason in STOPS:
                 self._reason = None
+
+    def take_grant(self) -> Grant:
+        """For the request that is sent now: each has one of its own."""
+        grant, self.grant = self.grant, None
+        assert grant is not None, "a turn began that nobody had granted"
+        return grant
 
     def halt(self, reason: Halt, task_id: str | None = None) -> None:
         """Stops the work; where `task_id` is given, only if that is the task at hand."""

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from overnight.history.blocks import THINKING, is_plain_text
+from overnight.history.context import Entry
 from overnight.tools.names import VALID
 from worker.block_rules import check_block
-from worker.blocks import THINKING, is_plain_text
 from worker.call_rules import check_calls, check_server_calls
-from worker.context import Entry
 from worker.history_faults import InvalidHistory, Rule
 from worker.thinking_rules import check_thinking
 

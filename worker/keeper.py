@@ -1,4 +1,7 @@
-"""Keeps what the process owns: renews its leases, looks for stop requests, lets nobody work beyond a proven lease."""
+"""Keeps what the process owns: renews its leases, looks for stop requests, lets nobody work beyond a proven lease.
+
+It also learns every second who has a budget, so that nobody else must ask.
+"""
 
 import asyncio
 import threading
@@ -6,8 +9,9 @@ import time
 
 import structlog
 
-from overnight.store import leases, nodes, tasks
+from overnight.store import leases, nodes, shared_budgets, tasks
 from overnight.store.database import Database
+from worker.budgeted import Budgeted
 from worker.held import HALTS, Halt, Holdings
 
 log = structlog.get_logger(__name__)
@@ -18,9 +22,12 @@ TICK = 1.0
 class Keeper:
     """A thread of its own with a connection of its own: it must not queue behind the work it watches over."""
 
-    def __init__(self, database: Database, holdings: Holdings, owner: str, *, ttl: float, slots: int) -> None:
+    def __init__(
+        self, database: Database, holdings: Holdings, budgeted: Budgeted, owner: str, *, ttl: float, slots: int
+    ) -> None:
         self._database = database
         self._holdings = holdings
+        self._budgeted = budgeted
         self._owner = owner
         self._ttl = ttl
         self._slots = slots
@@ -62,6 +69,7 @@ class Keeper:
     def _keep(self) -> None:
         if time.monotonic() - self._renewed_at >= self._ttl / 3:
             self._renew()
+        self._look_for_budgets()
         if self._holdings.every():
             self._carry_out_stops()
 
@@ -77,6 +85,10 @@ class Keeper:
             elif self._holdings.every().get(session_id) is mine:
                 mine.halt(Halt.LOST)
         self._renewed_at = asked_at
+
+    def _look_for_budgets(self) -> None:
+        with self._database.read() as connection:
+            self._budgeted.learn(shared_budgets.budgeted_workspaces(connection))
 
     def _carry_out_stops(self) -> None:
         with self._database.read() as connection:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from overnight.history.context import Entry
 from overnight.store.leases import Lease
 from overnight.store.turn import Following, Turn
-from worker.context import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,20 @@ from typing import Any
 import structlog
 
 from overnight import expiry
+from overnight.history import context
+from overnight.history.context import Entry
+from overnight.history.request import Request
 from overnight.models import Task
 from overnight.states import ArchiveReason
 from overnight.store import budgets, pauses, retirement
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
-from worker import context
-from worker.advance import load_history
 from worker.asking import Heard, ask
-from worker.claude import Request
-from worker.context import Entry
+from worker.governor.asking import Refusal
+from worker.granting import in_background
 from worker.held import Held
+from worker.history import load_history
 from worker.persist import persist
 from worker.process import Process
 
@@ -50,16 +52,23 @@ def retire(process: Process, held: Held, lease: Lease) -> Task | None:
 
 def _is_spent(process: Process, lease: Lease) -> bool:
     """A session that has reached its budget asks Claude nothing more."""
-    if lease.budget_nanousd is None:
+    if not lease.has_budget and not process.budgeted.has(lease.workspace_id):
         return False
-    with process.database.read() as connection:
-        return budgets.is_spent(connection, lease.session_id)
+    with process.database.write() as connection:
+        return budgets.is_spent(connection, lease)
 
 
 def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
     if lease.ledger_seq == 0 or _is_spent(process, lease):
         return _close(process, held, lease, reason, None, None, None)
-    heard = ask(process, held, _summary_request(process, lease), purpose="summary")
+    request = _summary_request(process, lease)
+    grant = in_background(process, lease, request.model)
+    if isinstance(grant, Refusal):
+        return persist(process, held, retirement.put_off, lease, grant.delay)
+    return _archive_with(process, held, lease, reason, ask(process, held, request, grant, purpose="summary"))
+
+
+def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveReason, heard: Heard) -> bool:
     if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):
         return True
     if heard.call is not None:
@@ -82,8 +91,9 @@ def _summary_request(process: Process, lease: Lease) -> Request:
     # Another model may not read this one's thinking, so all of it stays behind.
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
-    history = load_history(process, lease)
-    sent = context.messages(history, prompt, cut)
+    history = load_history(process.database, lease)
+    shown = history if model == lease.model else context.readable(history)
+    sent = context.messages(shown, prompt, cut, begin_after=lease.context_from)
     tools = _described(history)
     choice = {"type": "none"} if tools else None
     return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)

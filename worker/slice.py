@@ -6,14 +6,18 @@ import structlog
 from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
+from overnight.history.context import Entry
+from overnight.history.policy import Policy
 from overnight.models import Task
 from overnight.store import leases, pauses, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from overnight.store.turn import Following, Turn, is_due
 from worker.advance import Advance
-from worker.context import Entry
 from worker.equipment import Equipment
+from worker.fitting import may_be_long
+from worker.governor.asking import Grant
+from worker.granting import at_once
 from worker.held import Halt, Held
 from worker.persist import persist
 from worker.process import Process
@@ -30,8 +34,9 @@ def run_slice(process: Process, session_id: str) -> None:
         lease = leases.acquire(connection, session_id, process.owner, ttl)
         if lease is None:
             return
-        first = _begin_at_once(connection, process, lease)
+        first, grant = _begin_at_once(connection, process, lease)
     with process.holdings.holding(lease, ttl, asked_at) as held:
+        held.grant = grant
         equipment = Equipment(process, lease)
         try:
             _advance(process, held, equipment, lease, first)
@@ -40,14 +45,18 @@ def run_slice(process: Process, session_id: str) -> None:
             _leave(process, lease)
         finally:
             equipment.close()
+            if held.grant is not None:
+                process.governor.put_back(held.grant)
 
 
-def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> Following:
-    """The first turn, begun in the transaction that takes the session if there is one to do."""
+def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> tuple[Following, Grant | None]:
+    """The first turn, begun in the transaction that takes the session if there is one to do, and granted."""
     task = tasks.head(connection, lease.session_id)
     if task is None or process.draining.is_set() or not _may_begin_at_once(process, lease, task):
-        return task
-    return turns.begin(connection, lease, task, process.limits)
+        return task, None
+    if (grant := at_once(process, lease, task)) is None:
+        return task, None
+    return turns.begin(connection, lease, task, process.limits), grant
 
 
 def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
@@ -55,8 +64,9 @@ def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
     return (
         turns.is_plain(task)
         and is_due(task, lease.now)
-        and lease.budget_nanousd is None
+        and not lease.has_budget
         and process.agents.is_without_tools(lease)
+        and not may_be_long(Turn(lease, task, None, process.limits), Policy(), lease.ledger_seq - lease.context_from)
     )
 
 

@@ -4,23 +4,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from overnight.store import pauses, turns
+from overnight import event_types
+from overnight.history.context import Entry, entries, parted
+from overnight.history.policy import SHARE, SMALLEST_WINDOW, Cut, Policy, first_kept, shorter
+from overnight.history.request import Request
+from overnight.store import contexts, pauses, turns
+from overnight.store.calls import Call
+from overnight.store.events import Draft
 from overnight.store.turn import Following, Pause, Reply, Turn
-from worker import context
 from worker.asking import Heard, ask
 from worker.calling import asked_for
-from worker.claude import Request
-from worker.context import Entry, entries
 from worker.decide import Shrink, judge_failure
 from worker.equipment import Equipment
 from worker.failures import Failure
+from worker.granting import at_once
 from worker.held import Halt, Held
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
+from worker.requests import of_turn
 from worker.words import Words
 
 #: Reasons for which Claude stops and the turn goes on.
+LONG_PROMPT = 20_000  # tokens; a longer one is caught by Claude's refusal
 ON_THE_WAY = {"tool_use", "pause_turn"}
 
 
@@ -42,7 +48,7 @@ class Step:
         """
         lease, task = self.turn.lease, self.turn.task
         words = Words(lease.session_id, self.process.hints, self.process.after_commit)
-        heard = ask(self.process, self.held, self._request(), words=words)
+        heard = ask(self.process, self.held, self._request(), self.held.take_grant(), words=words)
         if heard.message is not None:
             return self._succeed(heard.message, heard, words.event_id)
         if heard.failure is None:
@@ -58,27 +64,22 @@ class Step:
                 return self._fail(heard, given_up.error)
 
     def _request(self) -> Request:
-        lease, task, tools = self.turn.lease, self.turn.task, self.equipment.toolbox.definitions
-        under_way = self.turn.is_under_way
-        prompt = [] if under_way else task.content
-        cut, note = lease.context_cut, task.note or []
-        sent = context.messages(self.history, prompt, cut, opening=task.content, note=note)
-        paused = under_way and self.history[-1].role == "assistant"
-        return Request(lease.model, lease.max_tokens, lease.system, sent, tools, is_paused=paused)
+        return of_turn(self.turn, self.history, self.equipment.toolbox.definitions)
 
     def _succeed(self, message: dict[str, Any], heard: Heard, event_id: str) -> Next:
         assert heard.call is not None
         content = message["content"]
         text = "".join(block["text"] for block in content if block["type"] == "text")
-        reply = Reply(content, message["stop_reason"], text, heard.call, event_id)
+        reply = Reply(content, message["stop_reason"], text, heard.call, event_id, self._warning(heard.call))
         following: Following
         if reply.stop_reason in ON_THE_WAY:
             turn = self._persist(turns.go_on, reply, asked_for(content, self.turn, self.equipment))
             lease, following = turn.lease, turn.task
         else:
-            following = self._persist(turns.succeed, reply, chain=self.may_chain())
-            lease = replace(self.turn.lease, ledger_seq=self.turn.lease.ledger_seq + len(self.turn.spoken) + 1)
-        added = entries(lease.ledger_seq, [*self.turn.spoken, ("assistant", content)])
+            following = self._end(turns.succeed, reply)
+            end = self.turn.lease.ledger_seq + len(self.turn.spoken) + 1
+            lease = replace(self.turn.lease, ledger_seq=end, context_tokens=reply.filled)
+        added = entries(lease.ledger_seq, [*self.turn.spoken, ("assistant", content)], lease.now)
         return Next(lease, following, [*self.history, *added])
 
     def _stop(self, heard: Heard) -> Next | None:
@@ -87,19 +88,53 @@ class Step:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)
             return None
-        following = self._persist(turns.stop, request, heard.call, chain=self.may_chain())
+        following = self._end(turns.stop, request, heard.call)
         return Next(self.turn.lease, following, self.history)
 
     def _shorten(self, heard: Heard, failure: Failure) -> Next:
-        begin_after = context.shorter(self.history, under_way=self.turn.is_under_way)
+        tail = parted(self.history, self.turn.lease.context_from)[1]
+        begin_after = shorter(tail, under_way=self.turn.is_under_way)
         if begin_after is None:
             return self._fail(heard, failure.error)
-        lease, task = self._persist(pauses.shorten, begin_after, heard.call)
+        first = first_kept(self.history, self.turn.lease.context_from, begin_after, SMALLEST_WINDOW)
+        cut = Cut("too_long", begin_after, first if self._policy.type == "window" else None)
+        lease, task = self._persist(contexts.cut, cut, heard.call)
         return Next(lease, task)
 
     def _fail(self, heard: Heard, error: dict[str, Any]) -> Next:
-        following = self._persist(turns.fail, error, heard.call, chain=self.may_chain())
+        following = self._end(turns.fail, error, heard.call)
         return Next(self.turn.lease, following, self.history)
+
+    def _end(self, verb: Callable[..., Any], *values: Any) -> Following:
+        """Ends the turn; the next one begins with it only if its request is granted already."""
+        may_chain = self.may_chain() and not self._may_be_long()
+        grant = at_once(self.process, self.turn.lease, self.turn.task) if may_chain else None
+        following: Following = self._persist(verb, *values, chain=grant is not None)
+        if isinstance(following, Turn):
+            self.held.grant = grant
+        elif grant is not None:
+            self.process.governor.put_back(grant)
+        return following
+
+    def _may_be_long(self) -> bool:
+        """The context after this step: the next turn then begins with a look at it."""
+        return not self._policy.is_far(self.turn.lease.context_tokens + LONG_PROMPT, len(self.history))
+
+    def _warning(self, call: Call) -> list[Draft]:
+        """Told when the context has come to that share of its limit."""
+        before, filled = self.turn.lease.context_tokens, call.tokens.prompt + call.tokens.output_tokens
+        if self._policy.is_far(filled, 0):
+            return []
+        window = self.process.model(self.turn.lease.model).window
+        limit = self._policy.warns_at(window)
+        if not before < limit <= filled:
+            return []
+        said = {"tokens": filled, "limit": round(limit / SHARE), "policy": self._policy.type}
+        return [Draft(event_types.CONTEXT_WARNING, said, self.turn.task.id)]
+
+    @property
+    def _policy(self) -> Policy:
+        return Policy.of(self.equipment.agent.history)
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, self.turn, *values, **options)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from worker.blocks import CALLS, THINKING, Block, is_results_only
-from worker.context import Entry
+from overnight.history.blocks import CALLS, THINKING, Block, is_results_only
+from overnight.history.context import Entry
 from worker.history_faults import InvalidHistory, Rule
 
 Message = dict[str, Any]

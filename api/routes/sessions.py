@@ -7,14 +7,14 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api import changing, paging, render, submitting
-from api.answers_sessions import DeletedSession, MessagePage, SessionAnswer, SessionPage
+from api.answers_sessions import DeletedSession, MessagePage, SentPage, SessionAnswer, SessionPage
 from api.documented import failures, shown
 from api.failures import Json
 from api.idempotent import IdempotencyKey, Outcome, perform
 from api.parts import parts_of, workspace_of
 from api.schemas_sessions import MessageList, SessionChange, SessionList, SessionRequest
 from api.text import Text
-from overnight.store import ledger, session_changes, session_pages, sessions
+from overnight.store import ledger, pins, sent, session_changes, session_pages, sessions
 from overnight.store.idempotency import Answer
 from overnight.store.session_pages import Filter
 
@@ -104,11 +104,16 @@ def delete_session(request: Request, session_id: SessionId) -> Response:
     return Json({"id": session_id, "type": "session_deleted"})
 
 
-@router.get("/{session_id}/messages", responses={**shown(MessagePage), **failures(404)})
+@router.get("/{session_id}/messages", responses={**shown(MessagePage | SentPage), **failures(404)})
 def list_messages(request: Request, session_id: SessionId, query: Annotated[MessageList, Query()]) -> Response:
     """The ledger, from its beginning: what was sent to and received from Claude, verbatim."""
     cursor = paging.seq_of(query.page)
     with parts_of(request).database.read() as connection:
-        sessions.get(connection, workspace_of(request), session_id)
+        session = sessions.get(connection, workspace_of(request), session_id)
+        if query.as_sent is not None:
+            return Json(render.sent(sent.of_reply(connection, session_id, query.as_sent), session.system))
         found = ledger.page(connection, session_id, limit=query.limit + 1, cursor=cursor)
-    return paging.listed(found, query.limit, render.message, lambda row: (row.seq,))
+        pinned = pins.pinned(connection, session_id, cursor or 0, found[-1].seq) if found else set()
+    return paging.listed(
+        found, query.limit, lambda row: render.message(row, pinned=row.seq in pinned), lambda row: (row.seq,)
+    )

@@ -6,26 +6,35 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from api import paging, render, submitting
-from api.answers_tasks import AcceptedTask, TaskAnswer, TaskPage
+from api.answers_tasks import AcceptedTask, TaskAnswer, TaskEstimate, TaskPage
 from api.documented import failures, shown
+from api.estimating import estimate
 from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
 from api.parts import parts_of, workspace_of
-from api.schemas_tasks import RetryRequest, TaskList, TaskQuery, TaskRequest
+from api.schemas_tasks import RetryRequest, TaskChange, TaskList, TaskQuery, TaskRequest
 from api.text import Text
 from api.waiting import settled
-from overnight.store import pending, submissions, tasks
+from overnight.ceilings import Ceiling
+from overnight.store import pending, submissions, task_budgets, tasks
 
 PREFIX = "/v1/tasks"
 router = APIRouter(prefix=PREFIX, tags=["tasks"])
+ACCEPTED = {
+    **shown(AcceptedTask, 202, "Accepted: it will run"),
+    **shown(TaskEstimate, 200, "Of a dry run: nothing was stored"),
+}
 TaskId = Annotated[Text, Path(description="`task_…`")]
 
 
-@router.post("", status_code=202, responses={**shown(AcceptedTask, 202, "Accepted: it will run"), **failures(404, 413)})
+@router.post("", status_code=202, responses={**ACCEPTED, **failures(404, 413)})
 def submit_task(request: Request, body: TaskRequest, idempotency_key: IdempotencyKey = None) -> Response:
-    """Accepts a task: whatever dies meanwhile, it will run."""
+    """Accepts a task: whatever dies meanwhile, it will run. With `dry_run`: tells what it would take."""
     body.check()
     workspace_id, settings = workspace_of(request), parts_of(request).settings
+    if body.dry_run:
+        with parts_of(request).database.read() as connection:
+            return Json(estimate(connection, workspace_id, body, settings))
     return perform(
         request,
         body,
@@ -58,6 +67,18 @@ def list_tasks(request: Request, query: Annotated[TaskList, Query()]) -> Respons
         )
         waiting_for = pending.calls(connection, found[: query.limit])
     return paging.listed(found, query.limit, lambda row: render.task(row, waiting_for.get(row.id, ())), paging.made)
+
+
+@router.post("/{task_id}", responses={**shown(TaskAnswer), **failures(404, 413)})
+def change_task(request: Request, task_id: TaskId, body: TaskChange) -> Response:
+    """Another budget; a task that waits for it looks again at once."""
+    parts, ceiling = parts_of(request), body.budget.ceiling if body.budget else Ceiling()
+    with parts.database.write() as connection:
+        task, wake = task_budgets.change(connection, workspace_of(request), task_id, ceiling)
+    if wake:
+        parts.after_commit.wake(task.session_id, task.id)
+    parts.after_commit.nudge(task.session_id)
+    return Json(render.task(task))
 
 
 @router.post("/{task_id}/cancel", responses={**shown(TaskAnswer), **failures(404)})

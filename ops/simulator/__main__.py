@@ -10,6 +10,7 @@ import uvicorn
 
 from ops.simulator.app import Simulator
 from ops.simulator.connection import Protocol
+from ops.simulator.limits import Limits
 from ops.simulator.messages import Messages, Settings
 from ops.simulator.record import Record
 
@@ -24,7 +25,9 @@ def main() -> None:
     asked = _arguments()
     listener = _listen(asked.host, asked.port)
     url = f"http://{asked.host}:{listener.getsockname()[1]}"
-    messages = Messages(Settings(asked.latency, asked.deltas), Record(keep=not asked.no_record, journal=asked.journal))
+    record = Record(keep=not asked.no_record, journal=asked.journal)
+    limits = Limits({"rpm": asked.rpm, "itpm": asked.itpm, "otpm": asked.otpm})
+    messages = Messages(Settings(asked.latency, asked.deltas), record, limits)
     if asked.port_file:
         _publish_port(asked.port_file, listener.getsockname()[1])
     print(f"Claude simulator at {url}: no model is called", flush=True)
@@ -42,9 +45,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port-file", type=Path, help="where to write the port once it listens")
     parser.add_argument("--latency", type=float, help="seconds a reply takes (default: by its length)")
     parser.add_argument("--deltas", type=int, help="text deltas of a reply (default: a few words each)")
+    parser.add_argument("--rpm", type=_limit, help="requests a minute, enforced (default: no limit)")
+    parser.add_argument("--itpm", type=_limit, help="input tokens a minute that the cache does not give, enforced")
+    parser.add_argument("--otpm", type=_limit, help="output tokens a minute, enforced")
     parser.add_argument("--journal", type=Path, help="append a JSON line here when a request comes and when it ends")
     parser.add_argument("--no-record", action="store_true", help="keep no requests in memory, only counts")
     return parser.parse_args()
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return int(text)
 
 
 def _listen(host: str, port: int) -> socket.socket:

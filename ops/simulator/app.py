@@ -25,6 +25,7 @@ class Simulator:
             "/sim/requests": {"GET": control.requests, "DELETE": control.clear_requests},
             "/sim/stats": {"GET": control.stats},
             "/sim/faults": {"GET": control.list_faults, "POST": control.add_fault, "DELETE": control.clear_faults},
+            "/sim/limits": {"GET": control.list_limits, "POST": control.change_limits},
             "/sim/settings": {"POST": control.change_settings},
         }
 

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 from ops.simulator.directives import KINDS
 from ops.simulator.errors import Refused
 from ops.simulator.exchange import Exchange
+from ops.simulator.limits import NAMES
 from ops.simulator.messages import Messages
 
 
@@ -27,7 +28,7 @@ class Control:
         await exchange.answer_json({"data": []})
 
     async def stats(self, exchange: Exchange) -> None:
-        await exchange.answer_json(self._messages.record.stats())
+        await exchange.answer_json({**self._messages.record.stats(), "counted": dict(self._messages.limits.counted)})
 
     async def list_faults(self, exchange: Exchange) -> None:
         await exchange.answer_json({"data": self._messages.faults.listed()})
@@ -43,6 +44,20 @@ class Control:
     async def clear_faults(self, exchange: Exchange) -> None:
         self._messages.faults.clear()
         await self.list_faults(exchange)
+
+    async def change_limits(self, exchange: Exchange) -> None:
+        """Set `rpm`, `itpm` and `otpm`; null enforces that one no longer."""
+        given = await _object(exchange)
+        if unknown := [name for name in given if name not in NAMES]:
+            raise Refused(400, f"{unknown[0]}: unknown limit; known are {', '.join(NAMES)}")
+        try:
+            self._messages.limits.change(given)
+        except ValueError as problem:
+            raise Refused(400, str(problem)) from None
+        await self.list_limits(exchange)
+
+    async def list_limits(self, exchange: Exchange) -> None:
+        await exchange.answer_json(self._messages.limits.listed())
 
     async def change_settings(self, exchange: Exchange) -> None:
         """Set `latency` and `deltas`; null makes them natural again."""

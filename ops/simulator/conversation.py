@@ -1,6 +1,5 @@
 """Reading a request: what was said last, how far the turn has come, and how long it all is."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 Message = dict[str, Any]
@@ -86,13 +85,19 @@ def size(content: str | list[Block]) -> int:
 
 
 def _block_size(block: Block) -> int:
-    return len(block["text"]) if block["type"] == "text" else len(str(block))
+    return len(block["text"]) if block["type"] == "text" else len(said(block))
+
+
+def said(block: Block) -> str:
+    """A block, or a tool, in a form that is the same whether or not a cache marker sits on it."""
+    if block.get("type") == "text":
+        return str(block["text"])
+    return str({name: value for name, value in block.items() if name != "cache_control"})
 
 
 def preamble_size(request: dict[str, Any]) -> int:
     """Characters that come before the messages: tools and system prompt."""
-    tools = request.get("tools")
-    return size(request.get("system") or "") + (len(str(tools)) if tools else 0)
+    return size(request.get("system") or "") + sum(len(said(tool)) for tool in request.get("tools") or [])
 
 
 def tokens(characters: int) -> int:
@@ -102,9 +107,3 @@ def tokens(characters: int) -> int:
 
 def input_tokens(request: dict[str, Any]) -> int:
     return tokens(preamble_size(request) + sum(size(message["content"]) for message in request["messages"]))
-
-
-def marked(content: str | list[Block]) -> Iterator[Block]:
-    """The blocks that carry a cache marker."""
-    if not isinstance(content, str):
-        yield from (block for block in content if block.get("cache_control"))

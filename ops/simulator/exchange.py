@@ -60,6 +60,11 @@ class Exchange:
                     return str(key)
         raise Refused(401, "x-api-key header is required")
 
+    def betas(self) -> set[str]:
+        """What the caller asks for of what is not for all yet."""
+        named = [value.decode("latin-1") for name, value in self.scope["headers"] if name == b"anthropic-beta"]
+        return {beta.strip() for names in named for beta in names.split(",")}
+
     async def start(self, status: int, headers: Headers) -> None:
         await self._send(
             {

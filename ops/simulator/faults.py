@@ -1,6 +1,7 @@
 """Which directives hold for one request: those in its prompt, then the faults set from outside."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +14,18 @@ DIRECTIVES_UNSET = Directives()
 
 @dataclass(slots=True)
 class OutsideFault:
-    """A fault that hits any request at this rate, until it has hit `count` times (None: for ever)."""
+    """A fault that hits any request at this rate, until it has hit `count` times or its time is over (None: never)."""
 
     fields: dict[str, Any]
     rate: float = 1.0
     count: int | None = None
+    until: float | None = None
     hits: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(0))
 
     def strikes(self) -> bool:
+        if self.until is not None and time.monotonic() > self.until:
+            return False
         return (self.count is None or self.hits < self.count) and self.dice.random() < self.rate
 
 
@@ -36,15 +40,18 @@ class Faults:
         """Set a fault from outside. ValueError names the field that is wrong."""
         wanted = {name: value for name, value in given.items() if value is not None}
         rate, most = wanted.pop("rate", 1.0), wanted.pop("count", wanted.pop("times", None))
+        seconds = wanted.pop("seconds", None)
         if "step" in wanted:
             raise ValueError("faults: 'step' counts within one turn; give it in that turn's prompt")
         fields = read_fields(wanted)
         if FAULTS.isdisjoint(fields) and "latency" not in fields:
             raise ValueError(f"faults: nothing to do; give one of {', '.join(sorted(FAULTS))} or latency")
         try:
-            self._outside.append(OutsideFault(fields, number(rate), None if most is None else count(most)))
+            until = None if seconds is None else time.monotonic() + number(seconds)
+            self._outside.append(OutsideFault(fields, number(rate), None if most is None else count(most), until))
         except (TypeError, ValueError):
-            raise ValueError("faults: 'rate' must be a number from 0 to 1, 'count' a whole number") from None
+            problem = "faults: 'rate' must be a number from 0 to 1, 'count' a whole number, 'seconds' a number"
+            raise ValueError(problem) from None
 
     def clear(self) -> None:
         self._outside.clear()

@@ -15,15 +15,17 @@ class Model:
     created_at: str
     max_input_tokens: int = 1_000_000
     max_tokens: int = 128_000
+    min_cached_tokens: int = 1_024  # shorter prefixes are not cached
+    compacts: bool = True  # on demand, for `compaction`
 
 
 MODELS = (
-    Model("claude-fable-5-1", "Claude Fable 5.1", "fable", "2026-08-01T00:00:00Z"),
-    Model("claude-opus-5-5", "Claude Opus 5.5", "opus", "2026-08-01T00:00:00Z"),
+    Model("claude-fable-5-1", "Claude Fable 5.1", "fable", "2026-08-01T00:00:00Z", min_cached_tokens=512),
+    Model("claude-opus-5-5", "Claude Opus 5.5", "opus", "2026-08-01T00:00:00Z", min_cached_tokens=512),
     Model("claude-sonnet-5-5", "Claude Sonnet 5.5", "sonnet", "2026-08-01T00:00:00Z"),
     Model("claude-haiku-5-5", "Claude Haiku 5.5", "haiku", "2026-08-01T00:00:00Z"),
     Model("claude-sonnet-4-6", "Claude Sonnet 4.6", "sonnet", "2026-02-01T00:00:00Z", max_tokens=64_000),
-    Model("claude-haiku-4-5", "Claude Haiku 4.5", "haiku", "2025-10-01T00:00:00Z", 200_000, 64_000),
+    Model("claude-haiku-4-5", "Claude Haiku 4.5", "haiku", "2025-10-01T00:00:00Z", 200_000, 64_000, 4_096, False),
 )
 BY_ID = {model.id: model for model in MODELS}
 NAMED_LIKE_CLAUDE = re.compile(r"claude-(?:[\d-]+-)?(fable|mythos|opus|sonnet|haiku)-[\w.-]+")
@@ -55,6 +57,7 @@ def describe(model: Model) -> dict[str, Any]:
             "batch": no,
             "citations": no,
             "code_execution": no,
+            "compaction": {"supported": model.compacts, "summarize": {"supported": model.compacts}},
             "context_management": no,
             "effort": {"supported": True, "low": yes, "medium": yes, "high": yes, "max": yes, "xhigh": no},
             "image_input": no,

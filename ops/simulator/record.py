@@ -26,8 +26,8 @@ class Entry:
     called: list[str] = field(default_factory=list)
 
     def described(self) -> dict[str, Any]:
-        """As tests read it; messages verbatim. `called` are the ids of the client's tools that the reply called."""
-        named = ("model", "system", "stream", "max_tokens", "tools", "messages")
+        """As tests read it; messages verbatim but for cache markers. `called` are the ids of calls in the reply."""
+        named = ("model", "system", "stream", "max_tokens", "tools", "compaction")
         return {
             "n": self.n,
             "received_at": self.received_at,
@@ -38,7 +38,14 @@ class Entry:
             "called": self.called,
             "answered": self._answered(),
             **{name: self.request.get(name) for name in named},
+            "messages": self._messages(),
         }
+
+    def _messages(self) -> Any:
+        try:
+            return [{**message, "content": _unmarked(message["content"])} for message in self.request["messages"]]
+        except (KeyError, TypeError):
+            return self.request.get("messages")
 
     def _answered(self) -> list[str]:
         """The ids of the calls that the request's history answers, in its order; none where it is no valid one."""
@@ -47,6 +54,12 @@ class Entry:
             return [part["tool_use_id"] for part in parts if part["type"] == "tool_result"]
         except (KeyError, TypeError):
             return []
+
+
+def _unmarked(content: Any) -> Any:
+    if isinstance(content, str):
+        return content
+    return [{name: value for name, value in block.items() if name != "cache_control"} for block in content]
 
 
 @lru_cache(256)

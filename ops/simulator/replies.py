@@ -134,4 +134,4 @@ def _cut(block: Block, left: int) -> Block:
 
 
 def _size(block: Block) -> int:
-    return len(block.get("text") or block.get("thinking") or block.get("json") or "")
+    return len(block.get("text") or block.get("thinking") or block.get("json") or block.get("content") or "")

@@ -36,8 +36,12 @@ class RunningSimulator:
         return self._asked("GET", "/sim/stats")
 
     def fault(self, **fields: Any) -> None:
-        """A fault for requests to come: the directives' fields, `rate` and `count`."""
+        """A fault for requests to come: the directives' fields, `rate`, `count` and for how many `seconds`."""
         self._asked("POST", "/sim/faults", fields)
+
+    def limit(self, **limits: int | None) -> dict[str, int | None]:
+        """Change `rpm`, `itpm` or `otpm`, and tell what is enforced; None enforces it no longer."""
+        return self._asked("POST", "/sim/limits", limits)
 
     def settle(self, **settings: Any) -> None:
         """Change `latency` or `deltas`."""

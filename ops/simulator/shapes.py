@@ -9,6 +9,7 @@ from ops.simulator.conversation import Block
 from ops.simulator.replies import Reply
 
 Json = dict[str, Any]
+NOTHING = Usage(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,11 @@ def message(reply: Reply, envelope: Envelope) -> Json:
         "content": [_whole(block) for block in reply.blocks],
         "stop_reason": reply.stop_reason,
         "stop_details": reply.stop_details,
-        "usage": {**_usage(reply, envelope.usage, reply.output_tokens), **_searches(reply)},
+        "usage": {
+            **_usage(reply, envelope.usage, reply.output_tokens),
+            **_searches(reply),
+            **_iterations(reply, envelope.usage),
+        },
     }
 
 
@@ -40,8 +45,10 @@ def message_start(reply: Reply, envelope: Envelope) -> Json:
 def message_delta(reply: Reply, envelope: Envelope) -> Json:
     """What a stream tells last: why it stopped and what it cost."""
     stop = {"stop_reason": reply.stop_reason, "stop_sequence": None, "stop_details": reply.stop_details}
-    spent = {"output_tokens": reply.output_tokens, "output_tokens_details": {"thinking_tokens": reply.thinking_tokens}}
-    usage = {**_input(envelope.usage), **spent, **_searches(reply)}
+    output = 0 if _is_compaction(reply) else reply.output_tokens
+    spent = {"output_tokens": output, "output_tokens_details": {"thinking_tokens": reply.thinking_tokens}}
+    used = _input(NOTHING if _is_compaction(reply) else envelope.usage)
+    usage = {**used, **spent, **_searches(reply), **_iterations(reply, envelope.usage)}
     return {"type": "message_delta", "delta": stop, "usage": usage}
 
 
@@ -64,15 +71,27 @@ def _head(envelope: Envelope) -> Json:
 
 
 def _usage(reply: Reply, usage: Usage, output_tokens: int) -> Json:
-    hour = usage.written if usage.written_for_an_hour else 0
-    counted = {
-        **_input(usage),
-        "cache_creation": {"ephemeral_5m_input_tokens": usage.written - hour, "ephemeral_1h_input_tokens": hour},
-        "output_tokens": output_tokens,
-    }
+    counted = _counted(NOTHING, 0) if _is_compaction(reply) else _counted(usage, output_tokens)
     # As recorded: what is refused before a model saw it has no service tier.
     tier = {} if reply.stop_reason == "refusal" else {"service_tier": "standard"}
     return {**counted, **tier, "inference_geo": "not_available"}
+
+
+def _counted(usage: Usage, output_tokens: int) -> Json:
+    hour = usage.written_for_an_hour
+    kept = {"ephemeral_5m_input_tokens": usage.written - hour, "ephemeral_1h_input_tokens": hour}
+    return {**_input(usage), "cache_creation": kept, "output_tokens": output_tokens}
+
+
+def _is_compaction(reply: Reply) -> bool:
+    return reply.stop_reason == "compaction"
+
+
+def _iterations(reply: Reply, usage: Usage) -> Json:
+    """What a compaction took is told here alone."""
+    if not _is_compaction(reply):
+        return {}
+    return {"iterations": [{"type": "compaction", **_counted(usage, reply.output_tokens)}]}
 
 
 def _searches(reply: Reply) -> Json:

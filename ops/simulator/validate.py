@@ -58,7 +58,7 @@ def check(request: Any, *, counting: bool = False) -> None:
     _check_tools(request.get("tools") or [])
     if system := request.get("system"):
         check_blocks(blocks(system), "system")
-    _check_messages(request["messages"], request.get("tools") or [])
+    _check_messages(request["messages"], request.get("tools") or [], compacts=bool(request.get("compaction")))
 
 
 def check_window(model_id: str, tokens: int) -> None:
@@ -91,12 +91,12 @@ def _check_tools(tools: list[dict[str, Any]]) -> None:
         raise invalid("tools: Tool names must be unique.")
 
 
-def _check_messages(messages: list[Message], tools: list[dict[str, Any]]) -> None:
+def _check_messages(messages: list[Message], tools: list[dict[str, Any]], *, compacts: bool) -> None:
     if not messages:
         raise invalid("messages: at least one message is required")
     for n, message in enumerate(messages):
         _check_message(message, n)
-    if messages[0]["role"] != "user":
+    if messages[0]["role"] != "user" and blocks(messages[0]["content"])[0]["type"] != "compaction":
         raise invalid('messages: first message must use the "user" role')
     _check_system_places(messages)
     if not all(is_one_text(message["content"]) for message in messages):
@@ -104,7 +104,8 @@ def _check_messages(messages: list[Message], tools: list[dict[str, Any]]) -> Non
         _check_last_blocks(messages)
         _check_tools_defined(messages, tools)
     # A turn paused among Claude's own tools is sent back as it stands; anything else would be prefill.
-    if messages[-1]["role"] == "assistant" and not _may_go_on(blocks(messages[-1]["content"])[-1]["type"]):
+    ends_open = messages[-1]["role"] == "assistant" and not compacts
+    if ends_open and not _may_go_on(blocks(messages[-1]["content"])[-1]["type"]):
         raise invalid(
             "This model does not support assistant message prefill. The conversation must end with a user message."
         )

@@ -19,7 +19,7 @@ from overnight.stack.redis_binary import OLDEST, find_redis
 
 
 def check_redis(settings: Settings) -> Iterator[Finding]:
-    url = settings.redis_url or _of_the_stack(settings)
+    url = address_of(settings)
     if url is None:
         yield warn(
             "redis", "none is set, and no stack runs here", "'overnight up' brings its own; or set OVERNIGHT_REDIS_URL"
@@ -63,8 +63,9 @@ def check_celery(settings: Settings) -> Iterator[Finding]:
         yield fail("celery", told, remedy)
 
 
-def _of_the_stack(settings: Settings) -> str | None:
-    return running_url(settings.data_dir) if holder(settings.data_dir) else None
+def address_of(settings: Settings) -> str | None:
+    """Of the Redis that is set, or of the stack that runs here."""
+    return settings.redis_url or (running_url(settings.data_dir) if holder(settings.data_dir) else None)
 
 
 def _look(redis: Redis) -> Iterator[Finding]:

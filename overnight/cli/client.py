@@ -37,6 +37,27 @@ class Client:
     def submit(self, task: Json) -> Json:
         return self._create("/v1/tasks", task)
 
+    def estimate(self, task: Json) -> Json:
+        """What the task would take; nothing is stored."""
+        return self._call("POST", "/v1/tasks", json={**task, "dry_run": True})
+
+    def usage(self, query: Json) -> list[Json]:
+        """All groups."""
+        return list(self._every("/v1/usage", {**query, "limit": 1_000}))
+
+    def budgets(self, user_id: str | None) -> list[Json]:
+        given = {"user_id": user_id} if user_id else {}
+        return list(self._every("/v1/budgets", {**given, "limit": 100}))
+
+    def create_budget(self, wish: Json) -> Json:
+        return self._create("/v1/budgets", wish)
+
+    def change_budget(self, budget_id: str, limits: Json) -> Json:
+        return self._call("POST", f"/v1/budgets/{_id(budget_id)}", json=limits)
+
+    def delete_budget(self, budget_id: str) -> Json:
+        return self._call("DELETE", f"/v1/budgets/{_id(budget_id)}")
+
     def task(self, task_id: str, wait: float = 0.0) -> Json:
         """The task; with `wait` after it has changed to a final or waiting state, or after so many seconds."""
         seconds = min(wait, LONGEST_WAIT)

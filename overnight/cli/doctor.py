@@ -31,7 +31,9 @@ def _examine(data_dir: DataDir) -> "Iterator[Finding]":
 
     from overnight.cli.check_claude import check_claude
     from overnight.cli.check_database import check_database
+    from overnight.cli.check_governor import check_governor
     from overnight.cli.check_host import check_open_files, check_versions
+    from overnight.cli.check_prices import check_prices
     from overnight.cli.check_redis import check_celery, check_embedded_redis, check_redis
     from overnight.cli.findings import fail, guarded, ok
     from overnight.cli.local import read_settings
@@ -50,6 +52,8 @@ def _examine(data_dir: DataDir) -> "Iterator[Finding]":
         "embedded redis": check_embedded_redis,
         "celery": check_celery,
         "claude": check_claude,
+        "prices": check_prices,
+        "limits": check_governor,
         "open files": check_open_files,
     }
     for name, check in checks.items():

@@ -12,6 +12,7 @@ from overnight.cli import (
     agents,
     answers,
     bench_and_sim,
+    budgets,
     doctor,
     keys,
     migrate,
@@ -21,6 +22,7 @@ from overnight.cli import (
     tasks,
     tools,
     up,
+    usage,
     watch,
 )
 from overnight.cli.exits import EXPLAINED, CliError, Code
@@ -50,6 +52,8 @@ MODULES = (
     answers,
     watch,
     sessions,
+    usage,
+    budgets,
     agents,
     tools,
     keys,

@@ -42,6 +42,14 @@ def tokens(usage: Json | None) -> str:
     return f"{sent:,} tokens in{from_cache}, {used.get('output_tokens') or 0:,} out"
 
 
+def budget(task: Json) -> str:
+    """`$0.5000 · 200,000 tokens`; empty when it has none of its own."""
+    limits = task.get("budget") or {}
+    dollars = money(limits["max_usd"]) if limits.get("max_usd") else None
+    most = f"{limits['max_tokens']:,} tokens" if limits.get("max_tokens") else None
+    return " · ".join(filter(None, [dollars, most]))
+
+
 def failure(task: Json) -> str:
     """Why a task failed: the error's type and message."""
     error = task.get("error") or {}

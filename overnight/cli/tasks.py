@@ -39,6 +39,12 @@ Deadline = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="It fails if it is not done by then (ISO 8601).", show_default=False),
 ]
+Priority = Annotated[
+    str | None,
+    typer.Option(metavar="interactive|background", help="Who goes first near Claude's limits.", show_default=False),
+]
+Budget = Annotated[float | None, typer.Option(metavar="DOLLARS", help="The most that it may cost.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what it would take.")]
 Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Wait so long for its end ('inf': until then).", show_default=False),
@@ -65,6 +71,9 @@ def submit(
     ] = None,
     deadline: Deadline = None,
     max_steps: MaxSteps = None,
+    priority: Priority = None,
+    budget: Budget = None,
+    dry_run: DryRun = False,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Kept with the task; may be repeated.")
     ] = None,
@@ -91,10 +100,15 @@ def submit(
         "not_before": moment_of(not_before, "--not-before"),
         "deadline": moment_of(deadline, "--deadline"),
         "max_steps": max_steps,
+        "priority": priority,
+        "budget": None if budget is None else {"max_usd": budget},
         "metadata": pairs_of(metadata),
     }
+    said = {name: value for name, value in wished.items() if value is not None}
     with connect(url, key, data_dir) as client:
-        task = client.submit({name: value for name, value in wished.items() if value is not None})
+        if dry_run:
+            return _show_estimate(client.estimate(said), as_json=as_json)
+        task = client.submit(said)
         if wait == 0:
             return write_json(task) if as_json else write(task["id"])
         note(f"{task['id']} in {task['session_id']}")
@@ -155,6 +169,25 @@ def retry(
     return write_json(retried) if as_json else note(f"{task} is {retried['status']} again")
 
 
+def _show_estimate(told: Json, *, as_json: bool) -> None:
+    if as_json:
+        return write_json(told)
+    usual, as_usual = told["usual"], None
+    if usual:
+        tokens = f"{usual['input_tokens']:,} tokens in, {usual['output_tokens']:,} out"
+        as_usual = f"{usual['requests']:.1f} requests, {tokens}, {money(usual['cost_usd'])} (of {usual['tasks']} tasks)"
+    return write_fields(
+        [
+            ("session", told["session_id"] or "a new one"),
+            ("model", told["model"]),
+            ("ahead", told["queue_position"]),
+            ("first request", f"~{told['input_tokens']:,} tokens in, ~{told['output_tokens']:,} out"),
+            ("cost", f"~{money(told['cost_usd'])}"),
+            ("tasks like it", as_usual),
+        ]
+    )
+
+
 def _teller(place: Place) -> Callable[[Json], None]:
     """Says on stderr what the task that is waited for waits for itself."""
     asks = Asks(place)
@@ -190,6 +223,7 @@ def _show(task: Json, place: Place, *, as_json: bool) -> None:
             ("finished", local_time(task["finished_at"]) if task["finished_at"] else None),
             ("usage", phrases.tokens(task["usage"])),
             ("cost", money(task["cost_usd"])),
+            ("budget", phrases.budget(task)),
             ("error", phrases.failure(task) if task["error"] else None),
             ("output", task["output"]),
         ]

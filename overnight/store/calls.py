@@ -25,17 +25,39 @@ class Call:
     message_id: str | None = None
     purpose: str = "step"
     outcome: str = "kept"
+    beside: tuple[tuple[str, Tokens], ...] = ()  # what it also took, by model: see `pricing.beside`
 
     @property
     def counts(self) -> dict[str, int | None]:
         """By the names of `Usage`."""
+        used = self.used
         return {
-            "input_tokens": self.tokens.input_tokens,
-            "output_tokens": self.tokens.output_tokens,
-            "cache_write_tokens": self.tokens.cache_write_tokens + self.tokens.cache_write_1h_tokens,
-            "cache_read_tokens": self.tokens.cache_read_tokens,
-            "cost_nanousd": cost_nanousd(self.model, self.tokens),
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "cache_write_tokens": used.cache_write_tokens + used.cache_write_1h_tokens,
+            "cache_read_tokens": used.cache_read_tokens,
+            "cost_nanousd": self._cost,
         }
+
+    @property
+    def details(self) -> dict[str, int]:
+        """What only the call's own row keeps."""
+        used = self.used
+        return {"cache_write_1h_tokens": used.cache_write_1h_tokens, "web_searches": used.web_searches}
+
+    @property
+    def used(self) -> Tokens:
+        """In all, of every model."""
+        return sum((tokens for _, tokens in self.beside), self.tokens)
+
+    @property
+    def _parts(self) -> tuple[tuple[str, Tokens], ...]:
+        return ((self.model, self.tokens), *self.beside)
+
+    @property
+    def _cost(self) -> int | None:
+        known = [cost for model, tokens in self._parts if (cost := cost_nanousd(model, tokens)) is not None]
+        return sum(known) if len(known) == len(self._parts) else None
 
 
 def added(call: Call | None) -> dict[str, int | None]:
@@ -57,12 +79,15 @@ def add_up(connection: Connection, task: Task, call: Call | None) -> None:
         connection.execute(update(Task).where(col(Task.id) == task.id).values(**totals(task, call)))
 
 
-def record(connection: Connection, lease: Lease, stamp: Stamp, task_id: str | None, call: Call) -> None:
+def record(connection: Connection, lease: Lease, stamp: Stamp, task: Task | None, call: Call) -> None:
+    """`task`: for which it was made; a summary is made for none."""
     row: dict[str, Any] = {
         "id": new_id(CALL),
         "workspace_id": lease.workspace_id,
         "session_id": lease.session_id,
-        "task_id": task_id,
+        "task_id": task.id if task else None,
+        "agent_id": lease.agent_id,
+        "user_id": (task.user_id if task else None) or lease.user_id,
         "purpose": call.purpose,
         "outcome": call.outcome,
         "model": call.model,
@@ -70,6 +95,7 @@ def record(connection: Connection, lease: Lease, stamp: Stamp, task_id: str | No
         "duration_ms": call.duration_ms,
         "created_at": stamp.now,
         **call.counts,
+        **call.details,
     }
     insert_rows(connection, ModelCall, [row])
 

@@ -37,12 +37,20 @@ class Lease:
     system: str | None
     max_tokens: int
     budget_nanousd: int | None
+    budget_tokens: int | None
     user_id: str | None
     created_at: datetime
     idle_since: datetime | None
     notified_at: datetime | None
     summary_attempts: int
     now: datetime
+    context: int = 0
+    context_tokens: int = 0
+
+    @property
+    def has_budget(self) -> bool:
+        """The session itself: users and workspaces may have budgets all the same."""
+        return self.budget_nanousd is not None or self.budget_tokens is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Stamp:
     cache_read_tokens: int = 0
     cost_nanousd: int | None = None
     budget_nanousd: int | None = None
+    budget_tokens: int | None = None
+    context: int = 0  # where one has begun
 
 
 ACQUIRE = Prepared(
@@ -93,12 +103,15 @@ ACQUIRE = Prepared(
         col(Session.system),
         col(Session.max_tokens),
         col(Session.budget_nanousd),
+        col(Session.budget_tokens),
         col(Session.user_id),
         col(Session.created_at),
         col(Session.idle_since),
         col(Session.notified_at),
         col(Session.summary_attempts),
         now().label("now"),
+        col(Session.context),
+        col(Session.context_tokens),
     )
 )
 

@@ -12,15 +12,16 @@ from overnight.store.bulk import insert_rows
 from overnight.store.prepared import Prepared
 from overnight.store.rows import every
 
+COLUMNS = (col(Message.seq), col(Message.role), col(Message.content), col(Message.created_at))
 LOAD = Prepared(
-    select(col(Message.seq), col(Message.role), col(Message.content))
+    select(*COLUMNS)
     .where(col(Message.session_id) == bindparam("session_id"), col(Message.seq) > bindparam("after_seq"))
     .order_by(col(Message.seq))
 )
 
 
 def load(connection: Connection, session_id: str, after_seq: int) -> Sequence[Any]:
-    """(seq, role, content) of the messages after `after_seq`, in order."""
+    """(seq, role, content, created_at) of the messages after `after_seq`, in order."""
     return LOAD.every(connection, {"session_id": session_id, "after_seq": after_seq})
 
 
@@ -35,7 +36,7 @@ def append(
     """Writes `rows` as the messages up to and including `last_seq`, which the session row has just reserved."""
     first = last_seq - len(rows) + 1
     fixed = {"workspace_id": workspace_id, "session_id": session_id, "created_at": at}
-    blank = {"model": None, "message_id": None, "stop_reason": None}
+    blank = {"model": None, "message_id": None, "stop_reason": None, "context": None}
     insert_rows(
         connection, Message, [{**blank, **row, **fixed, "seq": first + place} for place, row in enumerate(rows)]
     )

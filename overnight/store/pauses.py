@@ -17,7 +17,7 @@ from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import GUARD_END, GUARD_SHORTEN, Pause, Turn, end_turn, is_due, keep, move, record, start
+from overnight.store.turn import GUARD_END, Pause, Turn, end_turn, is_due, keep, move, record, start
 
 #: Seconds after which another worker may try what this one cannot; doubled with each try.
 WORKER_PAUSE = 2.0
@@ -59,6 +59,12 @@ def wait_for_worker(connection: Connection, turn: Turn, error: dict[str, Any]) -
     wait(connection, turn, WaitReason.WORKER, delay, [told], error=error, attempts=turn.task.attempts + 1)
 
 
+def wait_in_line(connection: Connection, turn: Turn, delay: float) -> None:
+    """Claude's limits leave no room now: that is no failure, and told once."""
+    told = Draft(event_types.SESSION_RESCHEDULED, task_id=turn.task.id)
+    wait(connection, turn, WaitReason.RATE_LIMIT, delay, [] if turn.task.wait_reason else [told])
+
+
 def _wait(
     connection: Connection, turn: Turn, stamp: Stamp, reason: WaitReason, due: datetime | None, **changes: Any
 ) -> None:
@@ -97,23 +103,10 @@ def try_again_now(connection: Connection) -> int:
     return len(ids)
 
 
-def shorten(connection: Connection, turn: Turn, context_from: int, call: Call | None) -> tuple[Lease, Task | None]:
-    """From now on the ledger is sent from after `context_from`; gives the lease and the task as they are then."""
-    compacted = Draft(event_types.CONTEXT_COMPACTED, {"context_from": context_from}, turn.task.id)
-    drafts = [*turn_events.request_end(turn.span, call), compacted]
-    stamp = end_turn(
-        connection, turn, call, messages=0, events=len(drafts), statement=GUARD_SHORTEN, begin_after=context_from
-    )
-    calls.add_up(connection, turn.task, call)
-    record(connection, turn.lease, stamp, drafts)
-    lease = replace(turn.lease, context_from=context_from, context_cut=stamp.ledger_seq)
-    return lease, tasks.head(connection, lease.session_id)
-
-
 def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:
     """A reply is dropped and its turn is not over: it was paid for all the same."""
     stamp = leases.guard(connection, lease, 0, GUARD_END, messages=0, **calls.added(call))
-    calls.record(connection, lease, stamp, task.id if task else None, replace(call, outcome="discarded"))
+    calls.record(connection, lease, stamp, task, replace(call, outcome="discarded"))
     if task is not None:
         calls.add_up(connection, task, call)
 

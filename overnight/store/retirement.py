@@ -42,7 +42,15 @@ def warn(connection: Connection, lease: Lease, reason: ArchiveReason, expires_at
 
 def postpone(connection: Connection, lease: Lease, delay: float) -> bool:
     """The summary failed: tries again after `delay` seconds; False when a task has arrived."""
-    stamp = leases.guard(connection, lease, 0, GUARD_ATTEMPT)
+    return _later(connection, lease, leases.guard(connection, lease, 0, GUARD_ATTEMPT), delay)
+
+
+def put_off(connection: Connection, lease: Lease, delay: float) -> bool:
+    """The summary has not been tried: Claude's limits leave no room. False when a task has arrived."""
+    return _later(connection, lease, leases.guard(connection, lease, 0), delay)
+
+
+def _later(connection: Connection, lease: Lease, stamp: Stamp, delay: float) -> bool:
     if stamp.inbox != lease.inbox:
         connection.rollback()
         return False

@@ -19,6 +19,8 @@ from overnight.store.places import reserve
 from overnight.store.session_pages import WORKING, Seen
 from overnight.store.submissions import why_closed
 
+#: Columns of a budget.
+BUDGET = {"budget_nanousd", "budget_tokens"}
 #: Columns to change, decided of the session as it is then.
 Amend = Callable[[Seen], Mapping[str, Any]]
 #: The payload of the event: the session as it has become, and the columns that changed.
@@ -38,27 +40,35 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     sessions.get(connection, workspace_id, session_id)
     at = reserve(connection, session_id).now
     seen = session_pages.find(connection, workspace_id, session_id)
-    if seen.session.life != Life.ACTIVE:
-        raise why_closed(connection, workspace_id, session_id)
+    check_open(connection, workspace_id, seen)
     changes = {name: value for name, value in amend(seen).items() if value != getattr(seen.session, name)}
     if not changes:
         return Changed(seen, wake=False)
     if "overrides" in changes:
-        _check_at_rest(seen, at)
-    connection.execute(update(Session).where(col(Session.id) == session_id).values(**changes, updated_at=now()))
-    wake = "budget_nanousd" in changes and budgets.let_go_on(connection, workspace_id, session_id)
+        check_at_rest(seen, at, "agent")
+    fresh = {"budget_warned": False} if changes.keys() & BUDGET else {}
+    connection.execute(
+        update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
+    )
+    wake = changes.keys() & BUDGET and budgets.let_go_on(connection, workspace_id, session_id)
     seen = session_pages.find(connection, workspace_id, session_id)
     place = reserve(connection, session_id, events=1)
     draft = Draft(event_types.SESSION_UPDATED, tell(seen, changes))
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [draft])
-    return Changed(seen, wake)
+    return Changed(seen, bool(wake))
 
 
-def _check_at_rest(seen: Seen, at: datetime) -> None:
-    """An owner has the tools at hand with which he began."""
+def check_open(connection: Connection, workspace_id: str, seen: Seen) -> None:
+    """Raises `SessionClosed`."""
+    if seen.session.life != Life.ACTIVE:
+        raise why_closed(connection, workspace_id, seen.session.id)
+
+
+def check_at_rest(seen: Seen, at: datetime, field: str) -> None:
+    """An owner has tools and history at hand with which he began. Raises `InvalidRequest`, `Conflict`."""
     if seen.status in WORKING:
         raise InvalidRequest(
-            f"agent: the session is {seen.status}; interrupt it, or wait until it is idle", field="agent"
+            f"{field}: the session is {seen.status}; interrupt it, or wait until it is idle", field=field
         )
     if seen.session.lease_expires_at is not None and seen.session.lease_expires_at > at:
-        raise Conflict("agent: a worker is just leaving the session; try again", field="agent")
+        raise Conflict(f"{field}: a worker is just leaving the session; try again", field=field)

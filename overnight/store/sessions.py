@@ -43,6 +43,7 @@ class NewSession:
     overrides: dict[str, Any] | None = None  # of the agent's tools and mcp_servers
     environment_id: str = DEFAULT_ENVIRONMENT
     budget_nanousd: int | None = None
+    budget_tokens: int | None = None
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -76,6 +77,7 @@ def create(
         overrides=new.overrides,
         environment_id=new.environment_id,
         budget_nanousd=new.budget_nanousd,
+        budget_tokens=new.budget_tokens,
         inbox=len(first_tasks),
         event_seq=sum(map(len, told)),
         wakes=1 if first_tasks else 0,

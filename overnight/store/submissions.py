@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, literal, or
 from sqlmodel import col
 
 from overnight import event_types
+from overnight.ceilings import Ceiling
 from overnight.errors import IllegalMove, NotFound, SessionClosed
 from overnight.ids import TASK, new_id
 from overnight.models import Session, Task
 from overnight.states import (
     TASK_MOVES,
     Life,
+    Priority,
     StopRequest,
     TaskStatus,
     WaitReason,
@@ -65,6 +67,7 @@ AHEAD = Prepared(
     select(func.count().label("tasks")).where(col(Task.session_id) == bindparam("session_id"), tasks.IS_UNFINISHED)
 )
 
+NO_CEILING = Ceiling()
 BLANK_TASK = Task.model_construct().model_dump()  # type: ignore[call-arg]  # what a caller does not say
 
 
@@ -78,6 +81,8 @@ class NewTask:
     not_before: datetime | None = None
     deadline: datetime | None = None
     max_steps: int | None = None
+    budget: Ceiling = NO_CEILING
+    priority: Priority = Priority.INTERACTIVE
     note: list[dict[str, Any]] | None = None
     id: str = field(default_factory=lambda: new_id(TASK))
 
@@ -120,9 +125,14 @@ def submit(
         raise why_closed(connection, workspace_id, session_id)
     attention = _attention(row)
     events.append(connection, workspace_id, session_id, attention.event_seq, attention.now, drafts)
-    ahead = AHEAD.every(connection, {"session_id": session_id})[0].tasks
+    before = ahead(connection, session_id)
     task = insert_task(connection, workspace_id, session_id, attention.inbox, attention.now, new)
-    return Accepted(task, ahead, told, attention.wake)
+    return Accepted(task, before, told, attention.wake)
+
+
+def ahead(connection: Connection, session_id: str) -> int:
+    """How many tasks of the session are not finished."""
+    return int(AHEAD.every(connection, {"session_id": session_id})[0].tasks)
 
 
 def insert_task(
@@ -145,6 +155,9 @@ def insert_task(
         "user_id": new.user_id,
         "deadline": new.deadline,
         "max_steps": new.max_steps,
+        "budget_nanousd": new.budget.nanousd,
+        "budget_tokens": new.budget.tokens,
+        "priority": new.priority,
         "created_at": at,
         "updated_at": at,
     }

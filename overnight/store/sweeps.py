@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, case, delete, or_, select, tuple_, union_all, update
 from sqlmodel import col
 
+from overnight.context_models import Context, Pin
 from overnight.environment_models import Work
-from overnight.models import Event, Idempotency, Message, ModelCall, Session, Task, ToolCall
+from overnight.models import Event, Idempotency, Message, Session, Task, ToolCall
 from overnight.states import Life
 from overnight.store.clock import after, ago, now
 
@@ -31,6 +32,7 @@ MARK = (
 )
 
 IDEMPOTENCY_AGE = 86_400.0
+NUMBER = col(Context.number)
 
 
 def take_due(connection: Connection, batch: int = 500) -> Sequence[str]:
@@ -51,12 +53,12 @@ def purgeable(connection: Connection, retention_days: float, batch: int = 20) ->
 
 
 def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:
-    """Removes at most `batch` rows of each kind; True when nothing of the session is left."""
+    """Removes at most `batch` rows of each kind; True when nothing of the session is left, but what it has cost."""
     left = 0
-    for table, key in ((Message, col(Message.seq)), (Event, col(Event.seq))):
+    for table, key in ((Message, col(Message.seq)), (Event, col(Event.seq)), (Pin, col(Pin.seq)), (Context, NUMBER)):
         rows = select(key).where(col(table.session_id) == session_id).limit(batch).scalar_subquery()
         left += connection.execute(delete(table).where(col(table.session_id) == session_id, key.in_(rows))).rowcount
-    for owned in (ModelCall, ToolCall, Task, Work):
+    for owned in (ToolCall, Task, Work):
         ids = select(col(owned.id)).where(col(owned.session_id) == session_id).limit(batch).scalar_subquery()
         left += connection.execute(delete(owned).where(col(owned.id).in_(ids))).rowcount
     if left:

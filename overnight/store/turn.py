@@ -1,7 +1,7 @@
 """A task in the hands of its owner, and the writes that all verbs of an owner are made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +26,21 @@ Said = tuple[str, list[dict[str, Any]]]
 ENDING = GUARDED.values(
     ledger_seq=Session.ledger_seq + bindparam("messages"),
     **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
-).returning(*(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd))
+).returning(
+    *(getattr(Session, name) for name in calls.COUNTED), col(Session.budget_nanousd), col(Session.budget_tokens)
+)
 GUARD_END = Prepared(ENDING)
-GUARD_SHORTEN = Prepared(ENDING.values(context_from=bindparam("begin_after"), context_cut=Session.ledger_seq))
+#: Also when a reply is kept: how full the context is then.
+GUARD_ANSWER = Prepared(ENDING.values(context_tokens=bindparam("filled")))
+#: Also when a context begins.
+GUARD_CUT = Prepared(
+    ENDING.values(
+        context=Session.context + 1,
+        context_from=bindparam("begin_after"),
+        context_cut=Session.ledger_seq,
+        context_tokens=0,
+    ).returning(col(Session.context))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,12 @@ class Turn:
     task: Task
     span: Draft | None
     limits: Limits
+    notice: list[dict[str, Any]] = field(default_factory=list)  # what Overnight says before the prompt
+
+    @property
+    def prompt(self) -> list[dict[str, Any]]:
+        """What the user says now; nothing in a turn under way."""
+        return [] if self.is_under_way else [*self.notice, *self.task.content]
 
     @property
     def is_under_way(self) -> bool:
@@ -50,7 +68,7 @@ class Turn:
         """What enters the ledger before the reply, as (role, content): the prompt and its note, once."""
         if self.is_under_way:
             return []
-        prompt: Said = ("user", self.task.content)
+        prompt: Said = ("user", self.prompt)
         return [prompt, ("system", self.task.note)] if self.task.note else [prompt]
 
 
@@ -67,6 +85,12 @@ class Reply:
     text: str
     call: Call
     event_id: str  # of the `agent.message`, known beforehand to those who listened live
+    told: Sequence[Draft] = ()  # what else there is to tell of it
+
+    @property
+    def filled(self) -> int:
+        """Tokens of the context after it."""
+        return self.call.tokens.prompt + self.call.tokens.output_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +119,7 @@ def end_turn(
 ) -> Stamp:
     stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call), **values)
     if call is not None:
-        calls.record(connection, turn.lease, stamp, turn.task.id, call)
+        calls.record(connection, turn.lease, stamp, turn.task, call)
     return stamp
 
 

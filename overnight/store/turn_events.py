@@ -89,4 +89,8 @@ def usage(sums: Any, task: Task) -> Draft:
         "cache_read_input_tokens": sums.cache_read_tokens,
         "list_cost": money.amount(sums.cost_nanousd),
     }
-    return Draft(event_types.SESSION_USAGE, {"usage": used, "budget": money.limit(sums.budget_nanousd)}, task.id)
+    return Draft(
+        event_types.SESSION_USAGE,
+        {"usage": used, "budget": money.limit(sums.budget_nanousd, sums.budget_tokens)},
+        task.id,
+    )

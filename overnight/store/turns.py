@@ -19,7 +19,7 @@ from overnight.store import abandon, call_events, calls, leases, ledger, tasks, 
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
-from overnight.store.turn import Following, Reply, Turn, end_turn, is_due, keep, move, record, start
+from overnight.store.turn import GUARD_ANSWER, Following, Reply, Turn, end_turn, is_due, keep, move, record, start
 
 #: Places for what a turn's end tells last: usage and idleness, or the next request's start.
 LAST_WORDS = 2
@@ -44,6 +44,7 @@ def go_on(connection: Connection, turn: Turn, reply: Reply, asked: Sequence[Tool
         *turn_events.spoken(reply.content, task.id, reply.event_id),
         *(call_events.use(one) for one in asked),
         *turn_events.request_end(turn.span, call),
+        *reply.told,
     ]
     stamp = _answer(connection, turn, reply, events=len(drafts))
     if asked:
@@ -53,7 +54,8 @@ def go_on(connection: Connection, turn: Turn, reply: Reply, asked: Sequence[Tool
     end = {"steps": task.steps + 1, "ledger_end": stamp.ledger_seq}
     kept = keep(connection, task, **fresh, **end, **calls.totals(task, call))
     record(connection, turn.lease, stamp, drafts)
-    return replace(turn, lease=replace(turn.lease, ledger_seq=stamp.ledger_seq, now=stamp.now), task=kept, span=None)
+    lease = replace(turn.lease, ledger_seq=stamp.ledger_seq, now=stamp.now, context_tokens=reply.filled)
+    return replace(turn, lease=lease, task=kept, span=None, notice=[])
 
 
 def succeed(connection: Connection, turn: Turn, reply: Reply, *, chain: bool = False) -> Following:
@@ -62,12 +64,14 @@ def succeed(connection: Connection, turn: Turn, reply: Reply, *, chain: bool = F
     drafts = [
         *turn_events.spoken(reply.content, task.id, reply.event_id),
         *turn_events.request_end(turn.span, call),
+        *reply.told,
         Draft(event_types.TASK_SUCCEEDED, {"stop_reason": reply.stop_reason}, task.id),
     ]
     stamp = _answer(connection, turn, reply, events=len(drafts) + LAST_WORDS)
     done = {"output": reply.text, "stop_reason": reply.stop_reason, "steps": task.steps + 1, "error": None}
     end = {"ledger_end": stamp.ledger_seq}
     move(connection, task, TaskStatus.SUCCEEDED, [TaskStatus.RUNNING], **done, **end, **calls.totals(task, call))
+    turn = replace(turn, lease=replace(turn.lease, context_tokens=reply.filled))
     return _finish(connection, turn, stamp, drafts, turn_events.idle("end_turn", task), chain)
 
 
@@ -121,7 +125,7 @@ def _finish(
         drafts += [turn_events.usage(stamp, task), idle]
         wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    elif chain and is_due(following, stamp.now) and is_plain(following) and lease.budget_nanousd is None:
+    elif chain and is_due(following, stamp.now) and is_plain(following) and not lease.has_budget:
         begun = start(connection, following, stamp)
         span = turn_events.request_start(lease.model, following)
         record(connection, lease, stamp, [*drafts, span])
@@ -132,7 +136,12 @@ def _finish(
 
 def is_plain(task: Task) -> bool:
     """It may begin unseen: nothing of it is done, nobody wants it stopped, and no limit can have been reached."""
-    return task.steps == 0 and task.stop_request is None and task.deadline is None
+    return task.steps == 0 and task.stop_request is None and task.deadline is None and is_unlimited(task)
+
+
+def is_unlimited(task: Task) -> bool:
+    """It may cost what it will, for itself."""
+    return task.budget_nanousd is None and task.budget_tokens is None
 
 
 def _taken_up(connection: Connection, turn: Turn) -> Turn:
@@ -156,7 +165,15 @@ def _without_open_calls(connection: Connection, turn: Turn, why: str) -> Turn:
 def _answer(connection: Connection, turn: Turn, reply: Reply, *, events: int) -> Stamp:
     """Writes the reply into the ledger, before the first one also the prompt."""
     rows = _exchange(turn, reply)
-    stamp = end_turn(connection, turn, reply.call, messages=len(rows), events=events)
+    stamp = end_turn(
+        connection,
+        turn,
+        reply.call,
+        messages=len(rows),
+        events=events,
+        statement=GUARD_ANSWER,
+        filled=reply.filled,
+    )
     if stamp.ledger_seq != turn.lease.ledger_seq + len(rows):
         raise LeaseLost(turn.lease.session_id)  # an earlier try, whose answer the network lost, has written it
     lease = turn.lease
@@ -172,6 +189,7 @@ def _exchange(turn: Turn, reply: Reply) -> list[dict[str, Any]]:
         "model": reply.call.model,
         "message_id": reply.call.message_id,
         "stop_reason": reply.stop_reason,
+        "context": turn.lease.context,
     }
     before = [{"role": role, "content": content} for role, content in turn.spoken]
     return [{"task_id": task.id, **message} for message in (*before, answer)]

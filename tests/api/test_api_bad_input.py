@@ -40,7 +40,16 @@ BODIES = [
     ("/v1/tasks", {"prompt": "x", "priority": 1}, "priority"),
     ("/v1/tasks", {"prompt": "x", "deadline": AT}, "deadline"),
     ("/v1/tasks", {"prompt": "x", "budget": {}}, "budget"),
+    ("/v1/tasks", {"prompt": "x", "budget": {"max_usd": 0}}, "budget.max_usd"),
+    ("/v1/tasks", {"prompt": "x", "budget": {"max_usd": "1"}}, "budget.max_usd"),
+    ("/v1/tasks", {"prompt": "x", "budget": {"max_tokens": 1.5}}, "budget.max_tokens"),
+    ("/v1/tasks", {"prompt": "x", "model": "some-model", "budget": {"max_usd": 1}}, "budget"),
+    ("/v1/tasks", {"prompt": "x", "dry_run": "yes"}, "dry_run"),
     ("/v1/tasks", {"prompt": "x", "lane": "fast"}, "lane"),
+    ("/v1/budgets", {}, "body"),
+    ("/v1/budgets", {"max_usd": 1, "period": "week"}, "period"),
+    ("/v1/budgets", {"max_usd": 1, "user_id": ""}, "user_id"),
+    ("/v1/sessions", {"budget": {"type": "limit"}}, "budget"),
     ("/v1/tasks", {"prompt": "x", "session_id": 3}, "session_id"),
     ("/v1/tasks", {"prompt": "x", "context_key": ""}, "context_key"),
     ("/v1/tasks", {"prompt": "x", "context_key": "k" * 256}, "context_key"),
@@ -175,7 +184,7 @@ def test_bodies(client: TestClient, session_id: str) -> None:
 
 
 def test_planned_features_are_told_from_mistakes(client: TestClient) -> None:
-    planned = complaint(client.post("/v1/tasks", json={"prompt": "x", "budget": {}}))
+    planned = complaint(client.post("/v1/tasks", json={"prompt": "x", "lane": "fast"}))
     mistake = complaint(client.post("/v1/tasks", json={"prompt": "x", "bugdet": {}}))
     assert "not supported yet" in planned["message"]
     assert "not a known field" in mistake["message"]

@@ -37,9 +37,15 @@ def test_limits_are_kept_with_the_task(client: TestClient) -> None:
     assert client.get(f"/v1/tasks/{task['id']}").json()["deadline"] == task["deadline"]
 
 
+def test_a_priority_is_kept_with_the_task(client: TestClient) -> None:
+    task = submit(client, priority="background")
+    assert client.get(f"/v1/tasks/{task['id']}").json()["priority"] == "background"
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
+        ({"priority": "urgent"}, "priority: input should be 'interactive' or 'background'"),
         ({"max_steps": 0}, "max_steps: input should be greater than or equal to 1"),
         ({"max_steps": "7"}, "max_steps: must be a whole number"),
         ({"max_steps": 1.5}, "max_steps: "),

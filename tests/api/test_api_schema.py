@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from api.app import create_app
+from overnight.ids import new_id
 from overnight.models import DEFAULT_WORKSPACE
 from overnight.settings import Settings
 from overnight.store import work
 from overnight.store.database import Database
-from tests.api.support import KEY, Api
+from tests.api.support import KEY, Api, Worker
 
 schema = schemathesis.openapi.from_dict(create_app(Settings(redis_url="redis://127.0.0.1:1/0")).openapi())
 
@@ -22,6 +24,8 @@ EXCLUDED = [positive_data_acceptance, ignored_auth]
 HEADERS = {"x-api-key": KEY}
 
 
+# The document is the same on both databases, and SQLite takes whatever Postgres takes.
+@pytest.mark.parametrize("module_database_url", ["postgres"], indirect=True)
 @schema.parametrize()
 @settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_the_document_holds(case: Any, api: Api) -> None:
@@ -43,19 +47,34 @@ def work_in(environment_id: str, api: Api) -> str:
     return str(api.client.post(f"/v1/environments/{environment_id}/work/{item['id']}/ack").json()["id"])
 
 
+def said_in(session_id: str, api: Api) -> int:
+    """The first message of its ledger."""
+    database = Database(api.database_url)
+    Worker(database).answer(session_id)
+    database.close()
+    return 1
+
+
 def of_something_real(case: Any, api: Api) -> None:
     """The same call for things that exist."""
-    real = {name: REAL[name](api) for name in case.path_parameters if name != "work_id"}
+    real: dict[str, Any] = {name: REAL[name](api) for name in case.path_parameters if name not in {"work_id", "seq"}}
     if "work_id" in case.path_parameters:
         real["work_id"] = work_in(real["environment_id"], api)
+    if "seq" in case.path_parameters:
+        real["seq"] = said_in(real["session_id"], api)
     if case.path.endswith("/stream"):  # of an open session it would not end
         api.client.post(f"/v1/sessions/{real['session_id']}/archive")
     case.path_parameters = {name: real[name] for name in case.path_parameters}
     case.query.pop("wait", None)
 
 
-def made(path: str, body: dict[str, str], field: str = "id") -> Callable[[Api], str]:
+def made(path: str, body: dict[str, Any], field: str = "id") -> Callable[[Api], str]:
     return lambda api: str(api.client.post(path, json=body).json()[field])
+
+
+def a_budget(api: Api) -> str:
+    """Another one each time: there is one of a kind for each user."""
+    return made("/v1/budgets", {"max_tokens": 10**15, "user_id": new_id("user")})(api)
 
 
 REAL = {
@@ -63,4 +82,5 @@ REAL = {
     "session_id": made("/v1/tasks", {"prompt": "x"}, "session_id"),
     "agent_id": made("/v1/agents", {"name": "x", "model": "x"}),
     "environment_id": made("/v1/environments", {"name": "x"}),
+    "budget_id": a_budget,
 }

@@ -34,6 +34,8 @@ def test_a_prompt_makes_a_session_and_a_task(client: TestClient) -> None:
         "steps": 0,
         "max_steps": None,
         "deadline": None,
+        "priority": "interactive",
+        "budget": None,
         "progress": None,
         "pending": [],
         "output": None,

@@ -22,6 +22,8 @@ WRONG = {
     "agent without a file": (["agents", "create", "/nonexistent"], {}, 2, "/nonexistent"),
     "bad metadata": (["submit", "x", "--metadata", "y"], {}, 2, "NAME=VALUE"),
     "bad time": (["submit", "x", "--not-before", "soon"], {}, 2, "--not-before"),
+    "no such group": (["usage", "--by", "colour"], {}, 2, "session"),
+    "a budget without a limit": (["budgets", "set"], {}, 2, "--tokens"),
     "wait for nothing": (["status", "--wait", "1"], {}, 2, "id"),
     "no id": (["status", "../keys"], NOWHERE, 2, "task_"),
     "neither task nor session": (["watch", "xyz"], NOWHERE, 2, "sesn_"),

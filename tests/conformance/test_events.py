@@ -215,13 +215,16 @@ def test_a_refusal_says_why(scenes: Scenes) -> None:
     assert details["explanation"]
 
 
+LONG = "All of it, please. " * 4_000  # some 20,000 tokens, which cost cents
+
+
 def test_a_budget(scenes: Scenes) -> None:
-    budget: Any = {"type": "limit", "max_list_cost": {"amount": "1", "currency": "USD"}}
-    session = scenes.begin(says("All of it, please. " * 4_000), says("And more."), budget=budget)
+    budget: Any = {"type": "limit", "max_list_cost": {"amount": "5", "currency": "USD"}}
+    session = scenes.begin(says(LONG), says(LONG), budget=budget)
     record = scenes.idle(session.id, "budget_reached")
     conform(record)
     used = of_type(record, "session.usage")[-1]
-    assert int(used["usage"]["list_cost"]["amount"]) > 1
+    assert int(used["usage"]["list_cost"]["amount"]) >= 3
     assert used["budget"] == budget
     raised: Any = {"type": "limit", "max_list_cost": {"amount": "500", "currency": "USD"}}
     scenes.beta.sessions.update(session.id, budget=raised)

@@ -113,12 +113,12 @@ class Cluster:
 
     # Work
 
-    def submit(self, prompt: str, session_id: str | None = None) -> Task:
+    def submit(self, prompt: str, session_id: str | None = None, model: str = "claude-sonnet-5-5") -> Task:
         """As the API does it, without HTTP; sends no wake-up when Redis is down."""
         new = NewTask([{"type": "text", "text": prompt}])
         with self.database.write() as connection:
             if session_id is None:
-                session = NewSession(model="claude-sonnet-5-5", max_tokens=1_000)
+                session = NewSession(model=model, max_tokens=1_000)
                 accepted = sessions.create(connection, DEFAULT_WORKSPACE, session, [new], idle_check=0)[0]
             else:
                 accepted = submissions.submit(connection, DEFAULT_WORKSPACE, session_id, new, max_age=0)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from anthropic import Anthropic
 
+from overnight.history import context
+from overnight.history.context import Entry
 from overnight.models import Task
 from tests.process.cluster import KEY, Cluster, until
 from tests.process.conftest import MakeCluster
 from tests.process.working_agents import call, script
-from worker import context
-from worker.context import Entry
 from worker.history_rules import check
 
 TOOLSET: Any = {"type": "agent_toolset_20260401"}

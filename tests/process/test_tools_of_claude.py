@@ -2,11 +2,11 @@
 
 import pytest
 
+from overnight.history.context import Entry, messages
 from overnight.models import Task
 from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster, at_work
 from tests.process.working_agents import MODULE, Team
-from worker.context import Entry, messages
 from worker.history_rules import check
 
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from overnight.history import context
+from overnight.history.context import Entry
 from overnight.models import DEFAULT_WORKSPACE, Task, ToolCall
 from overnight.states import CallStatus
 from overnight.store import agents, answers, sessions, tool_calls
@@ -10,8 +12,6 @@ from overnight.store.agents import Definition
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
 from tests.process.cluster import Cluster
-from worker import context
-from worker.context import Entry
 from worker.history_rules import check
 
 MODULE = "tests.process.working_tools"

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from overnight.history.context import Entry
 from overnight.tool_results import result
-from worker.context import Entry
 
 Block = dict[str, Any]
 TOOLS = ("read", "write-file", "ask_human")

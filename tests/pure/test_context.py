@@ -1,14 +1,15 @@
 """What is sent to Claude: always a valid request, chosen from the ledger and never changing it."""
 
 import copy
-import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.blocks import THINKING
-from worker.context import Entry, messages, shorter
+from overnight.history import sizes
+from overnight.history.blocks import THINKING
+from overnight.history.context import Entry, messages
+from overnight.history.policy import shorter
 
 Block = dict[str, Any]
 
@@ -107,7 +108,7 @@ def test_shortening_drops_at_least_half(history: list[Entry]) -> None:
 
 
 def size(entries: list[Entry]) -> int:
-    return sum(len(json.dumps(entry.content)) for entry in entries)
+    return sizes.of_entries(entries)
 
 
 def test_thinking_is_dropped_up_to_the_cut_and_kept_after_it() -> None:

@@ -27,6 +27,7 @@ def lease(session_id: str = "sesn_1") -> Lease:
         model="m",
         system=None,
         budget_nanousd=None,
+        budget_tokens=None,
         max_tokens=1,
         user_id=None,
         created_at=NOW,

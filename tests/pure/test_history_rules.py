@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
+from overnight.history import context, policy
+from overnight.history.blocks import THINKING
+from overnight.history.request import Request
 from tests.pure.histories import TOOLS, Case, cases
-from worker import context
 from worker.asking import judge_request
-from worker.blocks import THINKING
-from worker.claude import Request
 from worker.failures import Remedy
 from worker.history_faults import InvalidHistory, Rule
 from worker.history_rules import check
@@ -39,7 +39,7 @@ def test_what_is_built_from_a_ledger_is_valid(case: Case, cut: int) -> None:
 @given(cases())
 def test_what_is_left_after_any_shortening_is_valid(case: Case) -> None:
     under_way = not case.prompt
-    while (begin_after := context.shorter(case.history, under_way=under_way)) is not None:
+    while (begin_after := policy.shorter(case.history, under_way=under_way)) is not None:
         cut = case.history[-1].seq
         rest = [entry for entry in case.history if entry.seq > begin_after]
         assert len(rest) < len(case.history)

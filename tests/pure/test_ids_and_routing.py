@@ -28,6 +28,7 @@ def test_prefixes_are_public_and_do_not_change() -> None:
         "ENVIRONMENT": "env",
         "WORK": "work",
         "REQUEST": "req",
+        "BUDGET": "bdgt",
     }
 
 

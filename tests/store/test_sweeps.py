@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import SQLModel, col
 
 from overnight.errors import IdempotencyMismatch
-from overnight.models import Event, Idempotency, Message, ModelCall, Session, Task
+from overnight.models import Event, Idempotency, Message, Session, Task
 from overnight.store import idempotency, sessions, submissions, sweeps
 from overnight.store.clock import after
 from overnight.store.database import Database
@@ -128,7 +128,7 @@ def test_a_sweep_passes_over_a_session_that_is_being_written(database: Database)
     )
 
 
-ROWS: tuple[type[SQLModel], ...] = (Message, Event, ModelCall, Task)
+ROWS: tuple[type[SQLModel], ...] = (Message, Event, Task)
 
 
 def rows_of(database: Database, session_id: str) -> list[int]:
@@ -155,15 +155,15 @@ def test_a_purge_goes_in_batches_and_takes_the_session_last(database: Database) 
     with database.write() as connection:
         sessions.delete(connection, DEFAULT_WORKSPACE, gone)
     untouched = rows_of(database, kept)
-    messages, told, paid, done = rows_of(database, gone)
-    assert (messages, paid, done) == (6, 3, 3)
+    messages, told, done = rows_of(database, gone)
+    assert (messages, done) == (6, 3)
     assert purge(database, gone, batch=2) is False
-    assert rows_of(database, gone) == [messages - 2, told - 2, paid - 2, done - 2]
+    assert rows_of(database, gone) == [messages - 2, told - 2, done - 2]
     rounds = 1
     while not purge(database, gone, batch=2):
         rounds += 1
     assert rounds == (told + 1) // 2
-    assert rows_of(database, gone) == [0, 0, 0, 0]
+    assert rows_of(database, gone) == [0, 0, 0]
     with database.read() as connection:
         left = connection.execute(select(col(Session.id))).scalars().all()
     assert left == [kept]

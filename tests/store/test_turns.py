@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from overnight.errors import LeaseLost
 from overnight.expiry import Limits
 from overnight.models import Task
-from overnight.states import StopRequest, TaskStatus, WaitReason
-from overnight.store import pauses, sessions, turns
+from overnight.states import Priority, StopRequest, TaskStatus, WaitReason
+from overnight.store import pauses, sessions, tasks, turns
 from overnight.store.calls import Call
 from overnight.store.database import Database
 from overnight.store.turn import Pause, Turn
@@ -230,6 +230,22 @@ def test_a_parked_task_is_a_row_with_a_due_time(database: Database) -> None:
     assert (row.lease_owner, row.idle_since) == (None, None)
     assert rest(database, take(database, row.id)) is None
     assert session(database, row.id).wake_at == parked.due_at
+
+
+def test_a_task_that_waits_in_line_has_neither_failed_nor_begun(database: Database) -> None:
+    session_id = new_session(database)
+    submitted = submit(database, session_id, priority=Priority.BACKGROUND).task
+    for _ in range(2):
+        lease = take(database, session_id)
+        with database.write() as connection:
+            head = tasks.head(connection, session_id)
+            assert head is not None
+            pauses.wait_in_line(connection, Turn(lease, head, None, NO_LIMITS), 0.0)
+    waiting = task(database, submitted.id)
+    assert (waiting.status, waiting.wait_reason, waiting.priority) == ("waiting", "rate_limit", "background")
+    assert (waiting.attempts, waiting.retry_since, waiting.error) == (0, None, None)
+    assert waiting.due_at == session(database, session_id).wake_at
+    assert types(database, session_id) == ["user.message", "session.status_rescheduled"], "and it is told once"
 
 
 def test_a_task_parked_again_counts_from_its_first_failure(database: Database) -> None:

@@ -1,8 +1,9 @@
 """What replies cost, kept or not: on the task, on the session, and a row for each."""
 
+from overnight.history.policy import Cut
 from overnight.pricing import Tokens
 from overnight.states import TaskStatus, WaitReason
-from overnight.store import pauses, turns
+from overnight.store import contexts, pauses, turns
 from overnight.store.database import Database
 from overnight.store.turn import Pause, Turn
 from tests.store.scenes import (
@@ -74,7 +75,7 @@ def test_shortening_moves_the_context_and_is_paid_for(database: Database) -> Non
     turn = begin(database, take(database, session_id))
     before = session(database, session_id)
     with database.write() as connection:
-        lease, again = pauses.shorten(connection, turn, 2, call(outcome="discarded"))
+        lease, again = contexts.cut(connection, turn, Cut("too_long", 2), call(outcome="discarded"))
     assert again is not None
     assert (again.id, again.status) == (turn.task.id, TaskStatus.RUNNING)
     row = session(database, session_id)

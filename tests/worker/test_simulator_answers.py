@@ -64,10 +64,10 @@ async def test_tokens_are_counted_and_models_listed(client: anthropic.AsyncAnthr
 
 
 async def test_the_prompt_cache_holds_what_was_sent_before(client: anthropic.AsyncAnthropic) -> None:
-    said = [user("a" * 400 + str(time.time_ns()))]
+    said = [user("a" * 4_400 + str(time.time_ns()))]
     first = (await ask(client, said, cache_control={"type": "ephemeral"})).usage
     assert (first.input_tokens, first.cache_read_input_tokens) == (0, 0)
-    assert first.cache_creation_input_tokens == first.cache_creation.ephemeral_5m_input_tokens > 100
+    assert first.cache_creation_input_tokens == first.cache_creation.ephemeral_5m_input_tokens > 1_100
     said += [{"role": "assistant", "content": "b" * 40}, user("c" * 40)]
     second = (await ask(client, said, cache_control={"type": "ephemeral", "ttl": "1h"})).usage
     assert second.cache_read_input_tokens == first.cache_creation_input_tokens

@@ -1,0 +1,48 @@
+"""`/metrics`: for Prometheus, which sends an API key as its bearer token."""
+
+from collections.abc import Sequence
+
+import structlog
+from fastapi import APIRouter, Request
+from prometheus_client.exposition import choose_encoder
+from redis import Redis
+from redis.exceptions import RedisError
+from starlette.responses import PlainTextResponse, Response
+
+from api.documented import failures
+from api.exposition import Figures, registry_of
+from api.parts import Parts, parts_of
+from api.routes.health import BEAT_SEEN, WORKER_SEEN
+from overnight.live import SOCKET_TIMEOUT
+from overnight.rate_limits import PoolState, pools
+from overnight.store import figures, nodes
+
+log = structlog.get_logger(__name__)
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=failures())
+def metrics(request: Request) -> Response:
+    """Tasks, processes and Claude's limits as the workers have learned them, of the whole installation."""
+    found = _figures(parts_of(request))
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry_of(found)), headers={"content-type": content_type})
+
+
+def _figures(parts: Parts) -> Figures:
+    with parts.database.read() as connection:
+        tasks = figures.unfinished_tasks(connection)
+        workers = [node for node in nodes.alive(connection, WORKER_SEEN) if node.role == "worker"]
+        beats = [node for node in nodes.alive(connection, BEAT_SEEN) if node.role == "beat"]
+    slots = sum(node.slots for node in workers)
+    return Figures(tasks, len(workers), slots, len(beats), _limits(parts.settings.redis_url))
+
+
+def _limits(redis_url: str) -> Sequence[PoolState] | None:
+    """None while Redis does not answer."""
+    try:
+        with Redis.from_url(redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT) as redis:
+            return pools(redis)
+    except RedisError as error:
+        log.warning("limits_not_read", error=type(error).__name__)
+        return None

@@ -1,0 +1,1 @@
+"""Who may ask Claude now: the limits of a credential, shared by all workers through Redis."""

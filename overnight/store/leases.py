@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
 from overnight.models import Session
-from overnight.states import Life
+from overnight.states import UNCLOSED, Life
 from overnight.store.clock import after, now
 from overnight.store.prepared import Prepared
 
@@ -46,6 +46,8 @@ class Lease:
     now: datetime
     context: int = 0
     context_tokens: int = 0
+    is_paused: bool = False
+    reader: tuple[str, int] | None = None  # the agent whose turn it is, where that is another than the session's own
 
     @property
     def has_budget(self) -> bool:
@@ -61,6 +63,7 @@ class Stamp:
     ledger_seq: int
     inbox: int
     now: datetime
+    is_paused: bool = False
     # where a request has been paid for: the session's sums since, and its budget
     input_tokens: int = 0
     output_tokens: int = 0
@@ -72,11 +75,13 @@ class Stamp:
     context: int = 0  # where one has begun
 
 
+IS_PAUSED = (col(Session.life) == Life.PAUSED).label("is_paused")
+
 ACQUIRE = Prepared(
     update(Session)
     .where(
         col(Session.id) == bindparam("session_id"),
-        col(Session.life) == Life.ACTIVE,
+        col(Session.life).in_(UNCLOSED),
         or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
     )
     .values(
@@ -112,6 +117,7 @@ ACQUIRE = Prepared(
         now().label("now"),
         col(Session.context),
         col(Session.context_tokens),
+        IS_PAUSED,
     )
 )
 
@@ -125,7 +131,7 @@ GUARDED = (
     update(Session)
     .where(*HELD)
     .values(event_seq=Session.event_seq + bindparam("events"), updated_at=now())
-    .returning(col(Session.event_seq), col(Session.ledger_seq), col(Session.inbox), now().label("now"))
+    .returning(col(Session.event_seq), col(Session.ledger_seq), col(Session.inbox), now().label("now"), IS_PAUSED)
 )
 GUARD = Prepared(GUARDED)
 
@@ -150,7 +156,10 @@ RENEW = (
 
 
 def acquire(connection: Connection, session_id: str, owner: str, ttl: float) -> Lease | None:
-    """Takes the session for `ttl` seconds, or gives None where it is owned, closed or gone."""
+    """Takes the session for `ttl` seconds, or gives None where it is owned, closed or gone.
+
+    A paused one is taken to put down what it was doing, and for nothing else.
+    """
     row = ACQUIRE.first(connection, {"session_id": session_id, "owner": owner, "ttl": ttl})
     return Lease(*row) if row else None
 
@@ -182,6 +191,12 @@ def let_go(
     """
     plan = {"next_wake": next_wake, "idle": idle_since, "notified": notified_at, "sent": int(woken)}
     LET_GO.run(connection, {**_proof(lease), **plan})
+
+
+def paused(connection: Connection, owner: str) -> Sequence[str]:
+    """The ids of the owner's sessions that somebody has paused."""
+    statement = select(col(Session.id)).where(col(Session.lease_owner) == owner, col(Session.life) == Life.PAUSED)
+    return connection.execute(statement).scalars().all()
 
 
 def renew(connection: Connection, owner: str, held: Collection[str], ttl: float) -> dict[str, int]:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, text, update
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
-from overnight.models import Session
-from overnight.states import UNCLOSED, Life
+from overnight.models import OPEN, Session
+from overnight.states import Life
 from overnight.store.clock import after, now
 from overnight.store.prepared import Prepared
 
+#: Written out, so that the database knows its index of open sessions by it.
+IS_OPEN = text(f"sessions.{OPEN}")
 FREE: dict[Any, Any] = {"lease_owner": None, "lease_expires_at": None}
 
 
@@ -81,7 +83,7 @@ ACQUIRE = Prepared(
     update(Session)
     .where(
         col(Session.id) == bindparam("session_id"),
-        col(Session.life).in_(UNCLOSED),
+        IS_OPEN,
         or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
     )
     .values(

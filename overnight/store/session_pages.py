@@ -14,8 +14,8 @@ from overnight.models import DEFAULT_AGENT, AgentVersion, Session, Task
 from overnight.states import UNFINISHED, Life, TaskStatus, WaitReason
 from overnight.store import agents, labels
 from overnight.store.clock import now
+from overnight.store.leases import IS_OPEN
 from overnight.store.listing import Cursor, between, paged
-from overnight.store.sessions import IS_OPEN
 from overnight.store.submissions import LEASED
 
 

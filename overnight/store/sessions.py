@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlmodel import col
 
 from overnight import event_types
 from overnight.errors import InvalidRequest, NotFound
 from overnight.ids import SESSION, new_id
-from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, OPEN, Session, Task
+from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNCLOSED, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
 from overnight.store import abandon, events, labels, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
-from overnight.store.leases import FREE
+from overnight.store.leases import FREE, IS_OPEN
 from overnight.store.places import reserve
 from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, what_was_said
@@ -25,8 +25,6 @@ from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_ta
 IN_A_STEP = select(Task).where(
     col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)), col(Task.open_calls) > 0
 )
-#: Written out, so that the database knows its index of open sessions by it.
-IS_OPEN = text(f"sessions.{OPEN}")
 
 
 @dataclass(frozen=True, slots=True)

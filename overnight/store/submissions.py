@@ -30,6 +30,7 @@ from overnight.store import abandon, events, task_limits, tasks
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
+from overnight.store.leases import IS_OPEN
 from overnight.store.places import reserve
 from overnight.store.prepared import Prepared
 from overnight.store.task_limits import NO_CHANGE, TaskLimits
@@ -46,7 +47,7 @@ CALL_ATTENTION = (
     .where(
         col(Session.id) == bindparam("session_id"),
         col(Session.workspace_id) == bindparam("workspace"),
-        col(Session.life).in_(UNCLOSED),
+        IS_OPEN,
     )
     .values(
         inbox=Session.inbox + 1,

@@ -4,7 +4,7 @@ from typing import Any
 
 from api import render
 from api.moments import time
-from overnight.models import Snapshot
+from overnight.session_models import Snapshot
 from overnight.store.lineage import Comparison, Side
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, Connection, Select, delete, select
 from sqlmodel import col
 
-from overnight.models import Session, SessionLabel
+from overnight.models import Session
+from overnight.session_models import SessionLabel
 from overnight.store.bulk import insert_rows
 
 

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from overnight.errors import InvalidRequest, NotFound
 from overnight.ids import SNAPSHOT, new_id
-from overnight.models import Snapshot
+from overnight.session_models import Snapshot
 from overnight.store import fork_points, forks, sessions
 from overnight.store.bulk import insert_rows
 from overnight.store.forks import Point

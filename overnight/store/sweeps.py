@@ -7,7 +7,8 @@ from sqlmodel import col
 
 from overnight.context_models import Context, Pin
 from overnight.environment_models import Work
-from overnight.models import Event, Idempotency, Message, Session, SessionLabel, Snapshot, Task, ToolCall
+from overnight.models import Event, Idempotency, Message, Session, Task, ToolCall
+from overnight.session_models import SessionLabel, Snapshot
 from overnight.states import UNCLOSED, Life
 from overnight.store.clock import after, ago, now
 

@@ -11,7 +11,8 @@ from overnight import event_types
 from overnight.context_models import Context, Pin
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
-from overnight.models import Message, Session, Snapshot
+from overnight.models import Message, Session
+from overnight.session_models import Snapshot
 from overnight.states import Life
 from overnight.store import (
     fork_points,

@@ -59,6 +59,7 @@ class SessionAnswer(BaseModel):
     wait_reason: WaitReason | None = Field(description="Of its first unfinished task")
     message_count: int = Field(description="Of its ledger")
     last_active_at: datetime = Field(description="When something was last done or said in it")
+    duration_seconds: float = Field(description="From its beginning to when it was last active")
     expires_at: datetime | None = Field(description="If nobody uses it any more; null: it does not expire, or works")
     paused_at: datetime | None
     forked_from: str | None

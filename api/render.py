@@ -75,6 +75,7 @@ def _budget(row: Task) -> dict[str, Any] | None:
 
 def session(seen: Seen, settings: Settings) -> dict[str, Any]:
     row = seen.session
+    last_active = row.idle_since or row.updated_at
     return {
         "id": row.id,
         "type": "session",
@@ -88,7 +89,7 @@ def session(seen: Seen, settings: Settings) -> dict[str, Any]:
         "vault_ids": [],
         "budget": money.limit(row.budget_nanousd, row.budget_tokens),
         "outcome_evaluations": [],
-        "stats": {"duration_seconds": ((row.archived_at or seen.at) - row.created_at).total_seconds()},
+        "stats": {},
         "usage": {**usage(row), "list_cost": money.amount(row.cost_nanousd)},
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
@@ -103,7 +104,8 @@ def session(seen: Seen, settings: Settings) -> dict[str, Any]:
         "state": seen.state,
         "wait_reason": seen.wait_reason,
         "message_count": row.ledger_seq,
-        "last_active_at": time(row.idle_since or row.updated_at),
+        "last_active_at": time(last_active),
+        "duration_seconds": (last_active - row.created_at).total_seconds(),
         "expires_at": time(_expires_at(row, settings)),
         "paused_at": time(row.paused_at),
         "forked_from": row.forked_from,

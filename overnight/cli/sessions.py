@@ -88,7 +88,7 @@ def show(session: Session, url: Url = None, key: Key = None, data_dir: DataDir =
             ("user", found["user_id"]),
             ("created", local_time(found["created_at"])),
             ("last active", local_time(found["last_active_at"])),
-            ("duration", phrases.duration(found["stats"]["duration_seconds"])),
+            ("duration", phrases.duration(found["duration_seconds"])),
             ("expires", local_time(found["expires_at"]) if found["expires_at"] else None),
             ("archived", ended),
             ("forked from", f"{found['forked_from']} at {found['forked_at']}" if found["forked_from"] else None),

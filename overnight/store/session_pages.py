@@ -13,7 +13,6 @@ from overnight.errors import NotFound
 from overnight.models import DEFAULT_AGENT, AgentVersion, Session, Task
 from overnight.states import UNFINISHED, Life, TaskStatus, WaitReason
 from overnight.store import agents, labels
-from overnight.store.clock import now
 from overnight.store.leases import IS_OPEN
 from overnight.store.listing import Cursor, between, paged
 from overnight.store.submissions import LEASED
@@ -47,7 +46,6 @@ class Seen:
     status: SessionStatus
     state: SessionState
     wait_reason: str | None
-    at: datetime  # when it was like that
     agent: AgentVersion | None
 
 
@@ -125,7 +123,7 @@ STATES: dict[SessionState, ColumnElement[bool]] = {
     SessionState.PAUSED: and_(IS_PAUSED, not_(LEASED)),
     SessionState.ARCHIVED: col(Session.life) == Life.ARCHIVED,
 }
-SEEN = select(Session, STATUS.label("doing"), HEAD.label("head"), LEASED.label("leased"), now().label("seen_at")).where(
+SEEN = select(Session, STATUS.label("doing"), HEAD.label("head"), LEASED.label("leased")).where(
     col(Session.life) != Life.DELETED
 )
 FIND = SEEN.where(col(Session.id) == bindparam("session_id"), col(Session.workspace_id) == bindparam("workspace"))
@@ -189,10 +187,9 @@ def _seen(connection: Connection, rows: Sequence[Row[Any]]) -> list[Seen]:
 def _one_seen(row: Row[Any], agent: AgentVersion | None) -> Seen:
     columns = dict(row._mapping)
     status, head, leased = SessionStatus(columns.pop("doing")), columns.pop("head"), columns.pop("leased")
-    at = columns.pop("seen_at")
     session = Session.model_construct(**columns)
     reason = head if head in REASONS else None
-    return Seen(session, status, _state(session, head, leased), reason, at, agent)
+    return Seen(session, status, _state(session, head, leased), reason, agent)
 
 
 def _state(session: Session, head: str | None, leased: bool) -> SessionState:

@@ -138,7 +138,7 @@ def test_each_state_is_told_and_found(client: TestClient, worker: Worker, state:
         post(client, f"{session_id}/archive")
     shown = client.get(f"{SESSIONS}/{session_id}").json()
     assert (shown["state"], shown["wait_reason"]) == (state, "retry" if state == "waiting" else None)
-    assert shown["stats"]["duration_seconds"] >= 0
+    assert shown["duration_seconds"] >= 0
     assert (shown["expires_at"] is not None) == (state == "idle")
     every = {"idle", "running", "waiting", "paused", "pausing", "archived"}
     assert found(client, **{"states[]": state}) == [state]

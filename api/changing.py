@@ -19,7 +19,8 @@ from overnight.store.session_changes import BUDGET, Amend
 from overnight.store.session_pages import Seen
 
 #: Columns of which the record tells the whole, by their name on the wire.
-PLAIN = {"title": "title", "labels": "metadata"}
+REPLACED = ("title", "notes", "context_key", "user_id", "max_tokens")
+PLAIN = {**{name: name for name in REPLACED}, "labels": "metadata"}
 
 
 def amendment(request: SessionChange, settings: Settings) -> Amend:
@@ -27,7 +28,7 @@ def amendment(request: SessionChange, settings: Settings) -> Amend:
     sent = request.model_fields_set
 
     def amend(seen: Seen) -> Mapping[str, Any]:
-        changes: dict[str, Any] = {"title": request.title} if "title" in sent else {}
+        changes: dict[str, Any] = {name: getattr(request, name) for name in REPLACED if name in sent}
         if request.metadata:
             changes["labels"] = patched(seen.session.labels, request.metadata, "session")
         if "budget" in sent:

@@ -59,8 +59,12 @@ def workspace_of(request: HTTPConnection) -> str:
     return cast(str, request.state.workspace_id)
 
 
+def limits_of(settings: Settings) -> Limits:
+    """When sessions expire."""
+    return Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
+
+
 def idle_check(settings: Settings) -> float:
     """Seconds until a session that is created idle must look after its own expiry; 0: never."""
-    limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
-    look = next_look(limits, created_at=SOME_DAY, now=SOME_DAY)
+    look = next_look(limits_of(settings), created_at=SOME_DAY, now=SOME_DAY)
     return 0.0 if look is None else max((look - SOME_DAY).total_seconds(), 1.0)

@@ -1,11 +1,12 @@
 """What submitting does in its transaction: tasks, and sessions with their first tasks."""
 
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
 from api import render
-from api.agents import Choice, choose
+from api.agents import Agent, Choice, choose
 from api.changing import check_price
 from api.idempotent import Outcome
 from api.parts import idle_check
@@ -32,9 +33,10 @@ def task(connection: Connection, workspace_id: str, request: TaskRequest, settin
 def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequest, settings: Settings) -> Accepted:
     new, max_age = request.new_task(), settings.max_age
     if request.session_id is not None:
+        new = replace(new, agent=whose_turn(connection, workspace_id, request, settings))
         return submissions.submit(connection, workspace_id, request.session_id, new, max_age=max_age)
     if request.context_key is not None:
-        known = _into_the_open_one(connection, workspace_id, request.context_key, new, max_age)
+        known = _into_the_open_one(connection, workspace_id, request, new, max_age)
         if known is not None:
             return known
     environment_id = request.environment_id or DEFAULT_ENVIRONMENT
@@ -48,18 +50,38 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
 
 
 def _into_the_open_one(
-    connection: Connection, workspace_id: str, context_key: str, new: NewTask, max_age: float
+    connection: Connection, workspace_id: str, request: TaskRequest, new: NewTask, max_age: float
 ) -> Accepted | None:
     """None where no session with this key is open, or no longer: a new one may take its place."""
-    session_id = sessions.find_open(connection, workspace_id, context_key)
+    found = partial(open_one, connection, workspace_id, request.context_key, request.agent)
+    session_id = found()
     if session_id is None:
         return None
     try:
         return submissions.submit(connection, workspace_id, session_id, new, max_age=max_age)
     except SessionClosed:
-        if sessions.find_open(connection, workspace_id, context_key) == session_id:
+        if found() == session_id:
             raise
         return None
+
+
+def open_one(connection: Connection, workspace_id: str, context_key: str | None, agent: Agent | None) -> str | None:
+    """The open session with this key, of the agent if one is named. Raises `InvalidRequest` where that is not clear."""
+    agent_id = agent if agent is None or isinstance(agent, str) else agent.id
+    return sessions.find_open(connection, workspace_id, context_key, agent_id) if context_key else None
+
+
+def whose_turn(
+    connection: Connection, workspace_id: str, request: TaskRequest, settings: Settings
+) -> tuple[str, int] | None:
+    """The agent that the task names for a session that there is; None: the session's own. Raises `InvalidRequest`."""
+    if request.agent is None or request.session_id is None:
+        return None
+    version = choose(connection, workspace_id, request.agent, settings).version
+    check_price(version.model, request.budget)
+    own = sessions.get(connection, workspace_id, request.session_id)
+    named = (version.agent_id, version.version)
+    return None if named == (own.agent_id, own.agent_version) else named
 
 
 def session(connection: Connection, workspace_id: str, request: SessionRequest, settings: Settings) -> Outcome:
@@ -67,9 +89,10 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
     environments.check_open(connection, workspace_id, request.environment_id)
     choice = choose(connection, workspace_id, request.agent, settings)
     check_price(choice.resolved.model, request.budget)
-    if request.context_key and sessions.find_open(connection, workspace_id, request.context_key):
+    if open_one(connection, workspace_id, request.context_key, choice.version.agent_id):
         raise InvalidRequest(
-            "context_key: an open session has it already; archive that one or use another key", field="context_key"
+            "context_key: an open session of the agent has it already; archive that one or use another key",
+            field="context_key",
         )
     ceiling = request.budget.ceiling if request.budget else Ceiling()
     new = replace(
@@ -80,7 +103,7 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
     )
     first_tasks = [event.new_task() for event in request.initial_events]
     accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))
-    body = render.session(session_pages.find(connection, workspace_id, new.id))
+    body = render.session(session_pages.find(connection, workspace_id, new.id), settings)
     first_task = accepted[0].task.id if accepted else None
     return Outcome(new.id, Answer(200, body), first_task, wake=any(one.wake for one in accepted))
 
@@ -92,6 +115,7 @@ def _new_session(request: TaskRequest | SessionRequest, choice: Choice, environm
         max_tokens=request.max_tokens or choice.resolved.max_tokens,
         system=choice.resolved.system,
         title=request.title,
+        notes=request.notes if isinstance(request, SessionRequest) else None,
         context_key=request.context_key,
         user_id=request.user_id,
         agent_id=choice.version.agent_id,

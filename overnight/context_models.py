@@ -26,6 +26,7 @@ class Context(SQLModel, table=True):
     first: list[int] = json_text()  # of what is left out, the first exchange: sent all the same
     pinned: list[int] = json_text()  # and what is pinned, with its tool results or calls
     summary: list[dict[str, Any]] | None = json_text()  # blocks that stand for the rest
+    model: str | None = None  # that wrote the summary; None: the session's own
     created_at: datetime
 
 

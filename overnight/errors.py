@@ -12,6 +12,7 @@ OvernightError
 ├─ BodyTooLarge (413)
 └─ Unavailable (503)         the database does not answer
 LeaseLost                    another worker owns the session now; let go without a trace
+SessionPaused                nothing of it begins now; put its task down and let go
 """
 
 from typing import Any, ClassVar
@@ -108,3 +109,7 @@ class Unavailable(OvernightError):
 
 class LeaseLost(Exception):
     """Another worker owns the session now."""
+
+
+class SessionPaused(Exception):
+    """The session is paused: no step and no call begins."""

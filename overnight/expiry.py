@@ -37,25 +37,26 @@ def judge(
     limits: Limits, *, created_at: datetime, idle_since: datetime, notified_at: datetime | None, now: datetime
 ) -> Keep | Notify | Expire:
     """What an idle session needs at this moment."""
-    deadline = _deadline(limits, created_at, idle_since)
+    deadline = ends(limits, created_at, idle_since)
     if deadline is None:
         return Keep(until=None)
-    reason, ends = deadline
-    if ends <= now:
+    reason, end = deadline
+    if end <= now:
         return Expire(reason)
     if limits.notice <= 0 or notified_at is not None:
-        return Keep(until=ends)
-    notice_at = ends - timedelta(seconds=limits.notice)
-    return Notify(reason, ends) if notice_at <= now else Keep(until=notice_at)
+        return Keep(until=end)
+    notice_at = end - timedelta(seconds=limits.notice)
+    return Notify(reason, end) if notice_at <= now else Keep(until=notice_at)
 
 
-def _deadline(limits: Limits, created_at: datetime, idle_since: datetime) -> tuple[ArchiveReason, datetime] | None:
-    ends = []
-    if limits.idle_ttl > 0:
-        ends.append((ArchiveReason.IDLE, idle_since + timedelta(seconds=limits.idle_ttl)))
+def ends(limits: Limits, created_at: datetime, idle_since: datetime | None) -> tuple[ArchiveReason, datetime] | None:
+    """When a session would end if nobody used it any more, and why; None: never. `idle_since` None: it is at work."""
+    times = []
+    if limits.idle_ttl > 0 and idle_since is not None:
+        times.append((ArchiveReason.IDLE, idle_since + timedelta(seconds=limits.idle_ttl)))
     if limits.max_age > 0:
-        ends.append((ArchiveReason.MAX_AGE, created_at + timedelta(seconds=limits.max_age)))
-    return min(ends, key=lambda end: end[1], default=None)
+        times.append((ArchiveReason.MAX_AGE, created_at + timedelta(seconds=limits.max_age)))
+    return min(times, key=lambda end: end[1], default=None)
 
 
 def next_look(limits: Limits, *, created_at: datetime, now: datetime) -> datetime | None:

@@ -12,6 +12,7 @@ CALL = "call"
 BUDGET = "bdgt"
 ENVIRONMENT = "env"
 WORK = "work"
+SNAPSHOT = "snap"
 REQUEST = "req"
 
 

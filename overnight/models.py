@@ -126,12 +126,22 @@ class Session(Usage, table=True):
         CheckConstraint(f"archive_reason IS NULL OR {one_of('archive_reason', ArchiveReason)}", name="session_reason"),
         CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name="session_lease"),
         CheckConstraint("life <> 'archived' OR archived_at IS NOT NULL", name="session_archived"),
+        CheckConstraint("life <> 'paused' OR paused_at IS NOT NULL", name="session_paused"),
+        CheckConstraint("(forked_from IS NULL) = (forked_at IS NULL)", name="session_forked"),
         partial_index("session_due", "wake_at", where="wake_at IS NOT NULL"),
         partial_index("session_leases", "lease_owner", where="lease_owner IS NOT NULL"),
         partial_index(
-            "session_context", "workspace_id", "context_key", where=f"context_key IS NOT NULL AND {OPEN}", unique=True
+            "session_context",
+            "workspace_id",
+            "context_key",
+            "agent_id",
+            where=f"context_key IS NOT NULL AND {OPEN}",
+            unique=True,
         ),
         Index("session_listing", "workspace_id", "created_at", "id"),
+        partial_index("session_user", "workspace_id", "user_id", "created_at", "id", where="user_id IS NOT NULL"),
+        partial_index("session_paused", "workspace_id", "created_at", "id", where="life = 'paused'"),
+        partial_index("session_forks", "forked_from", where="forked_from IS NOT NULL"),
         partial_index("session_environment", "environment_id", where=f"environment_id <> '{DEFAULT_ENVIRONMENT}'"),
         partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
     )
@@ -141,6 +151,7 @@ class Session(Usage, table=True):
     life: str = Life.ACTIVE.value
     archive_reason: str | None = None
     title: str | None = None
+    notes: str | None = json_text()
     labels: dict[str, str] = json_text()  # "metadata" on the wire: the name is taken by SQLModel
     context_key: str | None = None
     user_id: str | None = None
@@ -179,8 +190,12 @@ class Session(Usage, table=True):
     notified_at: datetime | None = None
     summary_attempts: int = 0
     summary: str | None = json_text()
+    # the session that it was forked from, and the last message of that one's ledger which it shares
+    forked_from: str | None = None
+    forked_at: int | None = Field(default=None, sa_type=BigInteger)
     created_at: datetime
     updated_at: datetime
+    paused_at: datetime | None = None
     archived_at: datetime | None = None
 
 
@@ -214,6 +229,9 @@ class Task(Usage, table=True):
     result_note: list[dict[str, Any]] | None = json_text()  # and the one that goes with the results that are awaited
     labels: dict[str, str] = json_text()
     user_id: str | None = None
+    # whose turn it is; None: the session's own agent's
+    agent_id: str | None = None
+    agent_version: int | None = None
     output: str | None = json_text()
     error: dict[str, Any] | None = json_text()
     stop_reason: str | None = None
@@ -293,6 +311,9 @@ class Message(SQLModel, table=True):
     message_id: str | None = None
     stop_reason: str | None = None
     context: int | None = Field(default=None, sa_type=BigInteger)  # of a reply: the context that it was asked with
+    # in whose turn it was said; None: the session's own agent's
+    agent_id: str | None = None
+    agent_version: int | None = None
     created_at: datetime
 
 

@@ -121,6 +121,9 @@ S = TypeVar("S", bound=StrEnum)
 FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 UNFINISHED = frozenset(TaskStatus) - FINAL
 
+#: Lives in which a session takes tasks.
+UNCLOSED = (Life.ACTIVE, Life.PAUSED)
+
 #: Work that has a worker, by its own account.
 HELD = (WorkState.STARTING, WorkState.ACTIVE, WorkState.STOPPING)
 LIVE = (WorkState.QUEUED, *HELD)

@@ -23,6 +23,7 @@ from worker.known_models import Known
 from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
+from worker.putting_down import put_down
 from worker.requests import of_turn
 
 log = structlog.get_logger(__name__)
@@ -142,6 +143,8 @@ class Fitting:
 
     def _halted(self, heard: Heard) -> Next | None:
         turn, request = self.turn, self.held.stop_request
+        if self.held.reason is Halt.PAUSE:
+            return put_down(self.process, self.held, turn.lease, turn, heard.call)
         if request is not None:
             return ended(turn, self._persist(turns.stop, turn, request, heard.call))
         if self.held.reason is Halt.DRAIN and heard.call is not None:

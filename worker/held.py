@@ -18,6 +18,7 @@ class Halt(StrEnum):
 
     CANCEL = "cancel"
     INTERRUPT = "interrupt"
+    PAUSE = "pause"  # a request ends at once, calls of tools come to their end
     DRAIN = "drain"  # the process goes; the session is handed back
     LOST = "lost"  # somebody else owns it, or we can no longer prove that we do
 
@@ -27,7 +28,10 @@ HALTS = {request: halt for halt, request in STOPS.items()}
 
 
 class Held:
-    """One owned session. `halt` may come from any thread at any time; the first reason counts, but LOST wins."""
+    """One owned session. `halt` may come from any thread at any time.
+
+    The first reason counts; but LOST wins, and whatever comes after PAUSE, which is the mildest.
+    """
 
     def __init__(self, lease: Lease, proven_until: float) -> None:
         self.lease = lease
@@ -36,6 +40,7 @@ class Held:
         self.grant: Grant | None = None  # for the request of the turn that has begun
         self._reason: Halt | None = None
         self._calls: Sequence[Future[Any]] = ()
+        self._may_finish = False
         self._lock = threading.Lock()
 
     @property
@@ -65,17 +70,20 @@ class Held:
         with self._lock:
             if task_id not in {None, self.task_id}:
                 return
-            if self._reason is None or reason is Halt.LOST:
+            if self._reason in {None, Halt.PAUSE} or reason is Halt.LOST:
                 self._reason = reason
-            calls = self._calls
+            calls = () if self._is_patient() else self._calls
         _cancel(calls)
 
     @contextmanager
-    def calling(self, *calls: "Future[Any]") -> Iterator[None]:
-        """While inside, a halt cancels `calls`; a halt that came before cancels them at once."""
+    def calling(self, *calls: "Future[Any]", may_finish: bool = False) -> Iterator[None]:
+        """While inside, a halt cancels `calls`; a halt that came before cancels them at once.
+
+        `may_finish`: what has begun is worth its end, and a pause waits for it.
+        """
         with self._lock:
-            self._calls = calls
-            halted = self._reason is not None
+            self._calls, self._may_finish = calls, may_finish
+            halted = self._reason is not None and not self._is_patient()
         if halted:
             _cancel(calls)
         try:
@@ -83,6 +91,9 @@ class Held:
         finally:
             with self._lock:
                 self._calls = ()
+
+    def _is_patient(self) -> bool:
+        return self._may_finish and self._reason is Halt.PAUSE
 
 
 def _cancel(calls: "Sequence[Future[Any]]") -> None:

@@ -1,4 +1,4 @@
-"""Keeps what the process owns: renews its leases, looks for stop requests, lets nobody work beyond a proven lease.
+"""Keeps what the process owns: renews its leases, carries out stops and pauses, ends work beyond a proven lease.
 
 It also learns every second who has a budget, so that nobody else must ask.
 """
@@ -93,8 +93,12 @@ class Keeper:
     def _carry_out_stops(self) -> None:
         with self._database.read() as connection:
             wanted = tasks.stopping(connection)
+            paused = leases.paused(connection, self._owner)
         held = self._holdings.every()
         for session_id, (task_id, request) in wanted.items():
             mine = held.get(session_id)
             if mine is not None:
                 mine.halt(HALTS[request], task_id)
+        for session_id in paused:
+            if (mine := held.get(session_id)) is not None:
+                mine.halt(Halt.PAUSE)

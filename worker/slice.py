@@ -5,7 +5,7 @@ import time
 import structlog
 from sqlalchemy import Connection
 
-from overnight.errors import LeaseLost
+from overnight.errors import LeaseLost, SessionPaused
 from overnight.history.context import Entry
 from overnight.history.policy import Policy
 from overnight.models import Task
@@ -14,13 +14,14 @@ from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from overnight.store.turn import Following, Turn, is_due
 from worker.advance import Advance
-from worker.equipment import Equipment
+from worker.cast import Cast
 from worker.fitting import may_be_long
 from worker.governor.asking import Grant
 from worker.granting import at_once
 from worker.held import Halt, Held
 from worker.persist import persist
 from worker.process import Process
+from worker.putting_down import put_down
 from worker.retire import retire
 
 log = structlog.get_logger(__name__)
@@ -37,22 +38,32 @@ def run_slice(process: Process, session_id: str) -> None:
         first, grant = _begin_at_once(connection, process, lease)
     with process.holdings.holding(lease, ttl, asked_at) as held:
         held.grant = grant
-        equipment = Equipment(process, lease)
+        cast = Cast(process, lease)
         try:
-            _advance(process, held, equipment, lease, first)
+            _advance_or_put_down(process, held, cast, lease, first)
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
             _leave(process, lease)
         finally:
-            equipment.close()
+            cast.close()
             if held.grant is not None:
                 process.governor.put_back(held.grant)
+
+
+def _advance_or_put_down(process: Process, held: Held, cast: Cast, lease: Lease, first: Following) -> None:
+    try:
+        if lease.is_paused:
+            raise SessionPaused(lease.session_id)
+        _advance(process, held, cast, lease, first)
+    except SessionPaused:
+        put_down(process, held, lease)
+        _tell(process, lease.session_id)
 
 
 def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> tuple[Following, Grant | None]:
     """The first turn, begun in the transaction that takes the session if there is one to do, and granted."""
     task = tasks.head(connection, lease.session_id)
-    if task is None or process.draining.is_set() or not _may_begin_at_once(process, lease, task):
+    if task is None or lease.is_paused or process.draining.is_set() or not _may_begin_at_once(process, lease, task):
         return task, None
     if (grant := at_once(process, lease, task)) is None:
         return task, None
@@ -70,19 +81,21 @@ def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
     )
 
 
-def _advance(process: Process, held: Held, equipment: Equipment, lease: Lease, following: Following) -> None:
+def _advance(process: Process, held: Held, cast: Cast, lease: Lease, following: Following) -> None:
     ends = time.monotonic() + process.settings.slice_seconds
     history: list[Entry] | None = None
 
     def may_go_on() -> bool:
         return not process.draining.is_set() and time.monotonic() <= ends
 
-    advance = Advance(process, held, equipment, may_go_on)
     while True:
         task = following.task if isinstance(following, Turn) else _due(process, held, lease, following)
         if task is None:
             return _tell(process, lease.session_id)
         held.turn_to(task.id)
+        before, lease = lease.reader, process.agents.at_turn(lease, cast.own, task)
+        history = history if lease.reader == before else None
+        advance = Advance(process, held, cast.equipment(lease), may_go_on)
         if isinstance(following, Turn):
             after = advance.ask(following, history)
         elif may_go_on():

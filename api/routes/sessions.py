@@ -16,7 +16,6 @@ from api.schemas_sessions import MessageList, SessionChange, SessionList, Sessio
 from api.text import Text
 from overnight.store import ledger, pins, sent, session_changes, session_pages, sessions
 from overnight.store.idempotency import Answer
-from overnight.store.session_pages import Filter
 
 PREFIX = "/v1/sessions"
 router = APIRouter(prefix=PREFIX, tags=["sessions"])
@@ -39,7 +38,8 @@ def create_session(request: Request, body: SessionRequest, idempotency_key: Idem
 @router.get("/{session_id}", responses={**shown(SessionAnswer), **failures(404)})
 def get_session(request: Request, session_id: SessionId) -> Response:
     with parts_of(request).database.read() as connection:
-        return Json(render.session(session_pages.find(connection, workspace_of(request), session_id)))
+        seen = session_pages.find(connection, workspace_of(request), session_id)
+    return Json(render.session(seen, parts_of(request).settings))
 
 
 @router.get("", responses={**shown(SessionPage), **failures()})
@@ -47,23 +47,15 @@ def list_sessions(request: Request, query: Annotated[SessionList, Query()]) -> R
     """Newest first, and only the open ones, unless told otherwise."""
     query.check()
     place, back = paging.way_of(query.page)
-    wanted = Filter(
-        query.statuses,
-        query.include_archived,
-        query.user_id,
-        query.agent_id,
-        query.agent_version,
-        query.since,
-        query.until,
-        oldest_first=(query.order == "asc") is not back,
-    )
+    wanted = query.wanted(oldest_first=(query.order == "asc") is not back)
     with parts_of(request).database.read() as connection:
         found = session_pages.page(connection, workspace_of(request), wanted, limit=query.limit + 1, cursor=place)
     cut, last = paging.cut(found, query.limit)
     rows = cut[::-1] if back else cut
     places = [(row.session.created_at, row.session.id) for row in rows]
     after, before = paging.neighbours(places, begun=place is not None, back=back, more=last is not None)
-    return Json({"data": [render.session(row) for row in rows], "next_page": after, "prev_page": before})
+    settings = parts_of(request).settings
+    return Json({"data": [render.session(row, settings) for row in rows], "next_page": after, "prev_page": before})
 
 
 @router.post("/{session_id}", responses={**shown(SessionAnswer), **failures(404, 409, 413)})
@@ -76,7 +68,7 @@ def update_session(
     def act(connection: Connection) -> Outcome:
         amend = changing.amendment(body, settings)
         changed = session_changes.change(connection, workspace_id, session_id, amend, changing.told)
-        return Outcome(session_id, Answer(200, render.session(changed.seen)), wake=changed.wake)
+        return Outcome(session_id, Answer(200, render.session(changed.seen, settings)), wake=changed.wake)
 
     return perform(request, body, idempotency_key, act)
 
@@ -90,7 +82,7 @@ def archive_session(request: Request, session_id: SessionId) -> Response:
         seen = session_pages.find(connection, workspace_id, session_id)
     parts.after_commit.hint_stop(session_id)
     parts.after_commit.nudge(session_id)
-    return Json(render.session(seen))
+    return Json(render.session(seen, parts.settings))
 
 
 @router.delete("/{session_id}", responses={**shown(DeletedSession), **failures(404)})

@@ -95,6 +95,30 @@ class Client:
     def create_agent(self, definition: Json) -> Json:
         return self._create("/v1/agents", definition)
 
+    def update_session(self, session_id: str, changes: Json) -> Json:
+        return self._call("POST", f"/v1/sessions/{_id(session_id)}", json=changes)
+
+    def move(self, session_id: str, verb: str) -> Json:
+        """`pause` or `resume`."""
+        return self._call("POST", f"/v1/sessions/{_id(session_id)}/{verb}")
+
+    def fork(self, session_id: str, wish: Json) -> Json:
+        return self._create(f"/v1/sessions/{_id(session_id)}/fork", wish)
+
+    def take_snapshot(self, session_id: str, name: str) -> Json:
+        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots", {"name": name})
+
+    def snapshots(self, session_id: str) -> list[Json]:
+        return list(self._every(f"/v1/sessions/{_id(session_id)}/snapshots", {"limit": 100}))
+
+    def restore(self, session_id: str, snapshot_id: str, wish: Json) -> Json:
+        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots/{_id(snapshot_id)}/restore", wish)
+
+    def compare(self, session_id: str, snapshot_id: str, other: str | None) -> Json:
+        params = {"with": other} if other else {}
+        path = f"/v1/sessions/{_id(session_id)}/snapshots/{_id(snapshot_id)}/compare"
+        return self._call("GET", path, params=params)
+
     def archive(self, session_id: str) -> Json:
         return self._call("POST", f"/v1/sessions/{_id(session_id)}/archive")
 

@@ -7,12 +7,16 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlmodel import col
 
-from overnight.models import Message
+from overnight.models import Message, Task
 from overnight.store.bulk import insert_rows
 from overnight.store.prepared import Prepared
 from overnight.store.rows import every
 
-COLUMNS = (col(Message.seq), col(Message.role), col(Message.content), col(Message.created_at))
+COLUMNS = (
+    *(col(Message.seq), col(Message.role), col(Message.content), col(Message.created_at)),
+    *(col(Message.agent_id), col(Message.agent_version)),
+)
+NOBODY = {"agent_id": None, "agent_version": None}
 LOAD = Prepared(
     select(*COLUMNS)
     .where(col(Message.session_id) == bindparam("session_id"), col(Message.seq) > bindparam("after_seq"))
@@ -21,7 +25,7 @@ LOAD = Prepared(
 
 
 def load(connection: Connection, session_id: str, after_seq: int) -> Sequence[Any]:
-    """(seq, role, content, created_at) of the messages after `after_seq`, in order."""
+    """(seq, role, content, created_at, agent_id, agent_version) of the messages after `after_seq`, in order."""
     return LOAD.every(connection, {"session_id": session_id, "after_seq": after_seq})
 
 
@@ -36,10 +40,15 @@ def append(
     """Writes `rows` as the messages up to and including `last_seq`, which the session row has just reserved."""
     first = last_seq - len(rows) + 1
     fixed = {"workspace_id": workspace_id, "session_id": session_id, "created_at": at}
-    blank = {"model": None, "message_id": None, "stop_reason": None, "context": None}
+    blank = {"model": None, "message_id": None, "stop_reason": None, "context": None, **NOBODY}
     insert_rows(
         connection, Message, [{**blank, **row, **fixed, "seq": first + place} for place, row in enumerate(rows)]
     )
+
+
+def by(task: Task) -> dict[str, Any]:
+    """Of a row that enters the ledger in the task's turn: whose it is."""
+    return {"task_id": task.id, "agent_id": task.agent_id, "agent_version": task.agent_version}
 
 
 def page(connection: Connection, session_id: str, *, limit: int, cursor: int | None) -> Sequence[Message]:

@@ -11,6 +11,7 @@ from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
 from overnight.models import Message, Session
 from overnight.store import contexts, events, session_changes, session_pages, sessions
+from overnight.store.contexts import Begun
 from overnight.store.events import Draft
 from overnight.store.places import Place, reserve
 from overnight.store.rows import first
@@ -35,7 +36,7 @@ def pin(connection: Connection, workspace_id: str, session_id: str, seq: int) ->
     if seq <= session.context_from:  # no longer sent: it comes back
         before = contexts.find(connection, session_id, session.context)
         chosen = Cut("pinned", session.context_from, before.first, before.summary)
-        _begin(connection, session, place, chosen)
+        _begin(connection, session, place, chosen, before.model)
     return row
 
 
@@ -93,13 +94,14 @@ def _check_room(connection: Connection, session_id: str, characters: int) -> Non
         )
 
 
-def _begin(connection: Connection, session: Session, place: Place, chosen: Cut) -> None:
+def _begin(connection: Connection, session: Session, place: Place, chosen: Cut, model: str | None = None) -> None:
     """The session's next context. What was thought before it was thought in another one."""
     number = session.context + 1
     changes = {"context": number, "context_from": chosen.begin_after, "context_cut": place.ledger_seq}
     connection.execute(update(Session).where(col(Session.id) == session.id).values(**changes, context_tokens=0))
     kept = contexts.pins(connection, session.id, chosen.begin_after)
-    contexts.insert(connection, session.workspace_id, session.id, number, place.ledger_seq, place.now, chosen, kept)
+    begun = Begun(number, place.ledger_seq, place.now)
+    contexts.insert(connection, session.workspace_id, session.id, begun, chosen, kept, model=model)
 
 
 def _companion(row: Message) -> int | None:

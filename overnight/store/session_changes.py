@@ -11,8 +11,8 @@ from sqlmodel import col
 from overnight import event_types
 from overnight.errors import Conflict, InvalidRequest
 from overnight.models import Session
-from overnight.states import Life
-from overnight.store import budgets, events, session_pages, sessions
+from overnight.states import UNCLOSED
+from overnight.store import budgets, events, labels, session_pages, sessions
 from overnight.store.clock import now
 from overnight.store.events import Draft
 from overnight.store.places import reserve
@@ -42,6 +42,8 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     seen = session_pages.find(connection, workspace_id, session_id)
     check_open(connection, workspace_id, seen)
     changes = {name: value for name, value in amend(seen).items() if value != getattr(seen.session, name)}
+    if changes.get("context_key"):
+        check_key_is_free(connection, seen.session, changes["context_key"])
     if not changes:
         return Changed(seen, wake=False)
     if "overrides" in changes:
@@ -50,6 +52,8 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     connection.execute(
         update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
     )
+    if "labels" in changes:
+        labels.write(connection, workspace_id, session_id, changes["labels"])
     wake = changes.keys() & BUDGET and budgets.let_go_on(connection, workspace_id, session_id)
     seen = session_pages.find(connection, workspace_id, session_id)
     place = reserve(connection, session_id, events=1)
@@ -58,9 +62,16 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     return Changed(seen, bool(wake))
 
 
+def check_key_is_free(connection: Connection, session: Session, context_key: str) -> None:
+    """Raises `InvalidRequest`."""
+    if sessions.find_open(connection, session.workspace_id, context_key, session.agent_id):
+        why = "an open session of the agent has it already; archive that one or use another key"
+        raise InvalidRequest(f"context_key: {why}", field="context_key")
+
+
 def check_open(connection: Connection, workspace_id: str, seen: Seen) -> None:
     """Raises `SessionClosed`."""
-    if seen.session.life != Life.ACTIVE:
+    if seen.session.life not in UNCLOSED:
         raise why_closed(connection, workspace_id, seen.session.id)
 
 

@@ -9,15 +9,15 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlmodel import col
 
 from overnight import event_types
-from overnight.errors import NotFound
+from overnight.errors import InvalidRequest, NotFound
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
-from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
-from overnight.store import abandon, events, work
+from overnight.states import LIFE_MOVES, TASK_MOVES, UNCLOSED, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
+from overnight.store import abandon, events, labels, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
-from overnight.store.leases import FREE
+from overnight.store.leases import FREE, IS_OPEN
 from overnight.store.places import reserve
 from overnight.store.rows import every, first
 from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_task, what_was_said
@@ -25,8 +25,6 @@ from overnight.store.submissions import WAKE_GRACE, Accepted, NewTask, insert_ta
 IN_A_STEP = select(Task).where(
     col(Task.session_id) == bindparam("session_id"), col(Task.status).in_(sorted(UNFINISHED)), col(Task.open_calls) > 0
 )
-UNCLOSED = (Life.ACTIVE, Life.PAUSED)
-OPEN = col(Session.life).in_(UNCLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class NewSession:
     max_tokens: int
     system: str | None = None
     title: str | None = None
+    notes: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     context_key: str | None = None
     user_id: str | None = None
@@ -57,7 +56,7 @@ def create(
 ) -> list[Accepted]:
     """Writes a session with its first tasks; an idle one looks after itself in `idle_check` seconds (0: never).
 
-    Raises `IntegrityError` when an open session has this `context_key` already.
+    Raises `IntegrityError` when an open session of the agent has this `context_key` already.
     """
     at = read_clock(connection)
     told = [what_was_said(task) for task in first_tasks]
@@ -69,6 +68,7 @@ def create(
         max_tokens=new.max_tokens,
         system=new.system,
         title=new.title,
+        notes=new.notes,
         labels=new.labels,
         context_key=new.context_key,
         user_id=new.user_id,
@@ -87,6 +87,7 @@ def create(
         updated_at=at,
     )
     insert_rows(connection, Session, [session.model_dump()])
+    labels.add(connection, workspace_id, new.id, new.labels)
     if told:
         drafts = [draft for said in told for draft in said]
         events.append(connection, workspace_id, new.id, len(drafts), at, drafts)
@@ -114,12 +115,21 @@ def is_over(connection: Connection, session_id: str, told: int) -> bool:
     return row is None or (row.life not in UNCLOSED and row.event_seq <= told)
 
 
-def find_open(connection: Connection, workspace_id: str, context_key: str) -> str | None:
-    """The id of the open session with this `context_key`: there is one at most."""
-    statement = select(col(Session.id)).where(
-        col(Session.workspace_id) == workspace_id, col(Session.context_key) == context_key, OPEN
+def find_open(connection: Connection, workspace_id: str, context_key: str, agent_id: str | None = None) -> str | None:
+    """The id of the agent's open session with this `context_key`: there is one at most.
+
+    Without an agent the only one there is, else the built-in agent's. Raises `InvalidRequest` where that has none.
+    """
+    statement = select(col(Session.agent_id), col(Session.id)).where(
+        col(Session.workspace_id) == workspace_id, col(Session.context_key) == context_key, IS_OPEN
     )
-    return connection.execute(statement).scalar_one_or_none()
+    of: dict[str, str] = {row.agent_id: row.id for row in connection.execute(statement)}
+    if agent_id is not None or len(of) < 2:
+        return of.get(agent_id) if agent_id is not None else next(iter(of.values()), None)
+    if DEFAULT_AGENT not in of:
+        named = ", ".join(sorted(of))
+        raise InvalidRequest(f"agent: open sessions of {named} have this context_key; say whose", field="agent")
+    return of[DEFAULT_AGENT]
 
 
 def archive(connection: Connection, workspace_id: str, session_id: str) -> Session:

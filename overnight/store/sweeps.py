@@ -8,7 +8,8 @@ from sqlmodel import col
 from overnight.context_models import Context, Pin
 from overnight.environment_models import Work
 from overnight.models import Event, Idempotency, Message, Session, Task, ToolCall
-from overnight.states import Life
+from overnight.session_models import SessionLabel, Snapshot
+from overnight.states import UNCLOSED, Life
 from overnight.store.clock import after, ago, now
 
 #: Seconds until a session that was woken and not taken is woken again: doubled, lest a backlog feed itself.
@@ -18,7 +19,7 @@ DUE = (
     select(col(Session.id))
     .where(
         col(Session.wake_at) <= ago(0.0),
-        col(Session.life) == Life.ACTIVE,
+        col(Session.life).in_(UNCLOSED),
         or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
     )
     .order_by(col(Session.wake_at))
@@ -58,7 +59,8 @@ def purge(connection: Connection, session_id: str, batch: int = 2_000) -> bool:
     for table, key in ((Message, col(Message.seq)), (Event, col(Event.seq)), (Pin, col(Pin.seq)), (Context, NUMBER)):
         rows = select(key).where(col(table.session_id) == session_id).limit(batch).scalar_subquery()
         left += connection.execute(delete(table).where(col(table.session_id) == session_id, key.in_(rows))).rowcount
-    for owned in (ToolCall, Task, Work):
+    left += connection.execute(delete(SessionLabel).where(col(SessionLabel.session_id) == session_id)).rowcount
+    for owned in (ToolCall, Task, Work, Snapshot):
         ids = select(col(owned.id)).where(col(owned.session_id) == session_id).limit(batch).scalar_subquery()
         left += connection.execute(delete(owned).where(col(owned.id).in_(ids))).rowcount
     if left:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from overnight import event_types
-from overnight.errors import LeaseLost
+from overnight.errors import LeaseLost, SessionPaused
 from overnight.models import Task, ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
 from overnight.store import call_events, leases, pauses, tool_calls, turn_events, work
@@ -25,12 +25,14 @@ def carry_out(
 ) -> tuple[Turn, set[str]]:
     """Makes `moves`; an intent is committed here, before its call. Gives the turn, and the ids of the calls to run now.
 
-    A call that somebody has answered meanwhile stays as it is.
+    A call that somebody has answered meanwhile stays as it is. Raises `SessionPaused` where none may begin.
     """
     lease, task = turn.lease, turn.task
     starts = task.status != TaskStatus.RUNNING
     results = sum(move.outcome is not None for move in moves)
     stamp = leases.guard(connection, lease, events=starts + results + (progress is not None))
+    if stamp.is_paused:
+        raise SessionPaused(lease.session_id)
     made = [move for move in moves if tool_calls.make(connection, move)]
     if any(is_handed_out(move) for move in made):
         work.queue(connection, lease.workspace_id, lease.session_id, lease.environment_id)

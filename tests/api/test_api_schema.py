@@ -57,11 +57,16 @@ def said_in(session_id: str, api: Api) -> int:
 
 def of_something_real(case: Any, api: Api) -> None:
     """The same call for things that exist."""
-    real: dict[str, Any] = {name: REAL[name](api) for name in case.path_parameters if name not in {"work_id", "seq"}}
+    real: dict[str, Any] = {
+        name: REAL[name](api) for name in case.path_parameters if name not in {"work_id", "seq", "snapshot_id"}
+    }
     if "work_id" in case.path_parameters:
         real["work_id"] = work_in(real["environment_id"], api)
     if "seq" in case.path_parameters:
         real["seq"] = said_in(real["session_id"], api)
+    if "snapshot_id" in case.path_parameters:
+        path = f"/v1/sessions/{real['session_id']}/snapshots"
+        real["snapshot_id"] = api.client.post(path, json={"name": "real"}).json()["id"]
     if case.path.endswith("/stream"):  # of an open session it would not end
         api.client.post(f"/v1/sessions/{real['session_id']}/archive")
     case.path_parameters = {name: real[name] for name in case.path_parameters}

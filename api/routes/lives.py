@@ -1,0 +1,61 @@
+"""A session as a whole: pause, resume, fork."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from api import branching, render
+from api.answers_sessions import SessionAnswer
+from api.documented import failures, shown
+from api.failures import Json
+from api.idempotent import IdempotencyKey, perform
+from api.parts import parts_of, workspace_of
+from api.routes.sessions import PREFIX, SessionId
+from api.schemas_lives import ForkRequest
+from overnight.store import pausing, session_pages
+from overnight.store.pausing import Moved
+
+router = APIRouter(prefix=PREFIX, tags=["sessions"])
+
+
+@router.post("/{session_id}/pause", responses={**shown(SessionAnswer), **failures(404)})
+def pause_session(request: Request, session_id: SessionId) -> Response:
+    """Nothing begins in it until it is resumed; tasks are taken and kept. A request to Claude that is under way ends at
+    once, calls of tools come to their end first: until then its `state` is `pausing`."""
+    return _moved(request, session_id, pausing.pause)
+
+
+@router.post("/{session_id}/resume", responses={**shown(SessionAnswer), **failures(404)})
+def resume_session(request: Request, session_id: SessionId) -> Response:
+    """A paused session goes on where it was."""
+    return _moved(request, session_id, pausing.resume)
+
+
+@router.post("/{session_id}/fork", responses={**shown(SessionAnswer), **failures(404, 413)})
+def fork_session(
+    request: Request, session_id: SessionId, body: ForkRequest | None = None, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """A new session that begins with this one's ledger, whatever this one is doing; `forked_at` says up to where."""
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+    wish = body or ForkRequest()
+    return perform(
+        request,
+        wish,
+        idempotency_key,
+        lambda connection: branching.fork(connection, workspace_id, session_id, wish, settings),
+        location=PREFIX,
+    )
+
+
+def _moved(request: Request, session_id: str, move: Callable[[Connection, str, str], Moved]) -> Response:
+    parts, workspace_id = parts_of(request), workspace_of(request)
+    with parts.database.write() as connection:
+        moved = move(connection, workspace_id, session_id)
+        seen = session_pages.find(connection, workspace_id, session_id)
+    if moved.wake:
+        parts.after_commit.wake(session_id)
+    parts.after_commit.hint_stop(session_id)
+    parts.after_commit.nudge(session_id)
+    return Json(render.session(seen, parts.settings))

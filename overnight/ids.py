@@ -12,6 +12,8 @@ CALL = "call"
 BUDGET = "bdgt"
 ENVIRONMENT = "env"
 WORK = "work"
+TOMBSTONE = "tomb"
+TRANSCRIPT = "trns"
 REQUEST = "req"
 
 

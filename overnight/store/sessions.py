@@ -12,8 +12,9 @@ from overnight import event_types
 from overnight.errors import NotFound
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
-from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
-from overnight.store import abandon, events, work
+from overnight.profiles import with_profile
+from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, Removal, TaskStatus, sources
+from overnight.store import abandon, events, tombstones, users, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
@@ -67,7 +68,7 @@ def create(
         workspace_id=workspace_id,
         model=new.model,
         max_tokens=new.max_tokens,
-        system=new.system,
+        system=_system(connection, workspace_id, new),
         title=new.title,
         labels=new.labels,
         context_key=new.context_key,
@@ -94,6 +95,13 @@ def create(
         Accepted(insert_task(connection, workspace_id, new.id, place + 1, at, task), place, told[place], place == 0)
         for place, task in enumerate(first_tasks)
     ]
+
+
+def _system(connection: Connection, workspace_id: str, new: NewSession) -> str | None:
+    """With what is known of its user now, for as long as this context lasts."""
+    if new.user_id is None:
+        return new.system
+    return with_profile(new.system, users.profile(connection, workspace_id, new.user_id))
 
 
 def get(connection: Connection, workspace_id: str, session_id: str) -> Session:
@@ -129,10 +137,11 @@ def archive(connection: Connection, workspace_id: str, session_id: str) -> Sessi
     return get(connection, workspace_id, session_id)
 
 
-def delete(connection: Connection, workspace_id: str, session_id: str) -> None:
-    """Hides a session at once; the next purge removes its rows. Raises `NotFound`."""
+def delete(connection: Connection, workspace_id: str, session_id: str, *, actor: str = tombstones.RETENTION) -> None:
+    """Hides a session at once, as `actor` wishes; the next purge removes its rows. Raises `NotFound`."""
     if not _close(connection, workspace_id, session_id, Life.DELETED, event_types.SESSION_DELETED):
         raise NotFound(f"session {session_id} not found")
+    tombstones.begin(connection, workspace_id, Removal.SESSION, session_id, actor)
 
 
 def _close(
@@ -158,7 +167,7 @@ def _close(
     )
     if connection.execute(statement).rowcount == 0:
         return False
-    _cancel_unfinished(connection, session_id, f"session {life}")
+    cancel_unfinished(connection, session_id, f"session {life}")
     work.wind_up(connection, session_id)
     drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
     place = reserve(connection, session_id, events=len(drafts))
@@ -166,7 +175,8 @@ def _close(
     return True
 
 
-def _cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
+def cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
+    """In a transaction that has taken the session's row."""
     for task in every(connection, Task, IN_A_STEP, {"session_id": session_id}):
         abandon.open_calls(connection, task, f"the {reason}")
     connection.execute(

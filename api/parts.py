@@ -59,6 +59,11 @@ def workspace_of(request: HTTPConnection) -> str:
     return cast(str, request.state.workspace_id)
 
 
+def actor_of(request: HTTPConnection) -> str:
+    """The id of the request's key."""
+    return cast(str, request.state.key_id)
+
+
 def idle_check(settings: Settings) -> float:
     """Seconds until a session that is created idle must look after its own expiry; 0: never."""
     limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)

@@ -63,7 +63,8 @@ class _Removing:
     def _erase(self, stone: Tombstone) -> None:
         while self._has_time():
             with self._database.write() as connection:
-                found = [*removal.hide_some(connection, stone), *removal.hidden(connection, stone)]
+                removal.hide_some(connection, stone)
+                found = removal.hidden(connection, stone)
             for session_id in found:
                 self._purge(session_id)
             if not found:

@@ -11,7 +11,7 @@ from api.answers_sessions import DeletedSession, MessagePage, SentPage, SessionA
 from api.documented import failures, shown
 from api.failures import Json
 from api.idempotent import IdempotencyKey, Outcome, perform
-from api.parts import parts_of, workspace_of
+from api.parts import actor_of, parts_of, workspace_of
 from api.schemas_sessions import MessageList, SessionChange, SessionList, SessionRequest
 from api.text import Text
 from overnight.store import ledger, pins, sent, session_changes, session_pages, sessions
@@ -95,10 +95,10 @@ def archive_session(request: Request, session_id: SessionId) -> Response:
 
 @router.delete("/{session_id}", responses={**shown(DeletedSession), **failures(404)})
 def delete_session(request: Request, session_id: SessionId) -> Response:
-    """Gone at once for everybody; its rows follow."""
+    """Gone at once for everybody; its rows and files follow, and a tombstone stays in `/v1/audit`."""
     parts = parts_of(request)
     with parts.database.write() as connection:
-        sessions.delete(connection, workspace_of(request), session_id)
+        sessions.delete(connection, workspace_of(request), session_id, actor=actor_of(request))
     parts.after_commit.hint_stop(session_id)
     parts.after_commit.nudge(session_id)
     return Json({"id": session_id, "type": "session_deleted"})

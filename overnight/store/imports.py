@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 from sqlmodel import col
 
 from overnight import event_types
+from overnight.errors import InvalidRequest
 from overnight.ids import EVENT, SESSION, TASK, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Agent, AgentVersion, Session
 from overnight.portable.document import Document, Row, renamed
@@ -125,8 +126,11 @@ def _of_name(connection: Connection, workspace_id: str, name: str) -> Sequence[A
 
 def _environment(connection: Connection, workspace_id: str, environment_id: str) -> str:
     """Overnight's own workers where there is no such environment here."""
-    known = environments.known(connection, workspace_id, environment_id)
-    return environment_id if known else DEFAULT_ENVIRONMENT
+    try:
+        environments.check_open(connection, workspace_id, environment_id)
+    except InvalidRequest:
+        return DEFAULT_ENVIRONMENT
+    return environment_id
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -23,11 +23,13 @@ from api.routes import (
     environments,
     events,
     health,
+    keeping,
     metrics,
     sessions,
     tasks,
     unsupported,
     usage,
+    users,
     work,
 )
 from overnight import __version__, collector, logs
@@ -41,6 +43,8 @@ PARTS = (
     events,
     usage,
     budgets,
+    users,
+    keeping,
     agents,
     environments,
     work,
@@ -74,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(Requests),
             Middleware(Authenticate),
-            Middleware(BodyLimit, limit=settings.max_body_bytes),
+            Middleware(BodyLimit, limit=settings.max_body_bytes, import_limit=settings.max_import_bytes),
         ],
         exception_handlers={OvernightError: handle, HTTPException: handle, RequestValidationError: handle},
     )

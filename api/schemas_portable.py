@@ -3,23 +3,22 @@
 import json
 import types
 from datetime import datetime
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, create_model
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
+from api.schemas_users import Profile
 from api.text import Moment, Name, Strict, Text
-from overnight.portable.document import Document, Row
+from overnight.keeping_models import MAIN
+from overnight.portable.document import Document
 from overnight.portable.sections import (
     AGENT,
-    CALLS,
-    CONTEXTS,
-    EVENTS,
     MESSAGES,
-    PINS,
     SECTIONS,
     SESSION,
     SESSION_FORMAT,
+    TAKEN_OVER,
     TASKS,
     TOOL_CALLS,
     USER_FORMAT,
@@ -55,10 +54,20 @@ STATES: dict[str, dict[str, Any]] = {
 }
 
 
-def _of_format(value: Any) -> Any:
-    if value not in (SESSION_FORMAT, USER_FORMAT):
-        raise PydanticCustomError("format", "is none of ours; give a file that Overnight has exported")
-    return value
+FORMATS = {
+    SESSION_FORMAT: "is a session's file; send it to POST /v1/sessions/import",
+    USER_FORMAT: "is a user's file; send it to POST /v1/users/{user_id}/import",
+}
+
+
+def _of_format(wanted: str) -> Any:
+    def check(value: Any) -> Any:
+        if value != wanted:
+            other = FORMATS.get(value) if isinstance(value, str) else None
+            raise PydanticCustomError("format", other or "is none of ours; give a file that Overnight has exported")  # type: ignore[arg-type]
+        return value
+
+    return BeforeValidator(check)
 
 
 def _of_version(value: Any) -> Any:
@@ -73,7 +82,7 @@ def sound(value: Any) -> Any:
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        raise PydanticCustomError("not_finite", "must not contain NaN or infinities, which JSON does not know") from None
+        raise PydanticCustomError("not_finite", "must not contain NaN or infinities, no JSON") from None
     except RecursionError:
         raise PydanticCustomError("too_deep", "is nested too deeply") from None
     return value
@@ -98,10 +107,10 @@ def _strict(said: Any) -> Any:
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
 
-def _row(section: Section) -> type[_Row]:
+def _row(section: Section) -> Any:
     fields: dict[str, Any] = {}
     for name in section.columns:
         default = section.table.model_fields[name].default
@@ -112,23 +121,60 @@ def _row(section: Section) -> type[_Row]:
     return create_model(title, __base__=_Row, __doc__=section.table.__doc__, **fields)
 
 
-Session, Agent = _row(SESSION), _row(AGENT)
-ROWS: dict[str, Any] = {section.name: _row(section) for section in SECTIONS}
-Version = Annotated[Literal[1], BeforeValidator(_of_version)]
+class File(Strict):
+    """What every file says of itself."""
 
-
-class _Sections(Strict):
-    """What a file of a session holds."""
-
-    format: Annotated[Literal["overnight.session"], BeforeValidator(_of_format)]
-    version: Version
+    version: Annotated[Literal[1], BeforeValidator(_of_version)]
     exported_at: Moment
 
 
-SessionFile: Any = create_model(
-    "SessionFile",
-    __base__=_Sections,
-    session=(Session, ...),
-    agent=(Agent | None, ...),
-    **{section.name: (list[ROWS[section.name]], ...) for section in SECTIONS},  # type: ignore[valid-type]
-)
+class SessionContents(File):
+    """A session that was exported: `GET /v1/sessions/{session_id}/export`."""
+
+    format: Annotated[Literal["overnight.session"], _of_format(SESSION_FORMAT)]
+
+    def document(self, place: str = "") -> Document:
+        rows = {section.name: [vars(row) for row in getattr(self, section.name)] for section in TAKEN_OVER}
+        agent: Any = getattr(self, AGENT.name)
+        return Document(
+            vars(getattr(self, SESSION.name)),
+            None if agent is None else vars(agent),
+            exported_at=self.exported_at,
+            place=place,
+            **rows,
+        )
+
+
+OF_A_SESSION: dict[str, Any] = {
+    SESSION.name: (_row(SESSION), ...),
+    AGENT.name: (_row(AGENT) | None, None),
+    **{section.name: (list[_row(section)], ...) for section in SECTIONS},  # type: ignore[misc]
+}
+if TYPE_CHECKING:
+    SessionFile = SessionContents
+else:
+    SessionFile = create_model("SessionFile", __base__=SessionContents, **OF_A_SESSION)
+
+
+class Transcript(Strict):
+    """Of the Claude Agent SDK."""
+
+    project_key: Annotated[Text, Field(min_length=1)]
+    session_id: Annotated[Text, Field(min_length=1)]
+    subpath: Text = MAIN
+    summary: Annotated[dict[str, Any] | None, AfterValidator(sound)] = None
+    entries: list[Annotated[dict[str, Any], AfterValidator(sound)]]
+
+
+class ExportedUser(Strict):
+    id: Name
+    profile: Profile
+
+
+class UserFile(File):
+    """A user who was exported: `GET /v1/users/{user_id}/export`."""
+
+    format: Annotated[Literal["overnight.user"], _of_format(USER_FORMAT)]
+    user: ExportedUser
+    sessions: list[SessionFile]
+    transcripts: list[Transcript]

@@ -1,4 +1,4 @@
-"""The tables of what is known of users, how long things are kept, what was removed, and transcripts of the Agent SDK."""
+"""The tables of users, of how long things are kept, of what was removed, and of the Agent SDK's transcripts."""
 
 from datetime import datetime
 from typing import Any
@@ -44,9 +44,7 @@ class Tombstone(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(one_of("kind", Removal), name="tombstone_kind"),
         Index("tombstone_listing", "workspace_id", "created_at", "id"),
-        partial_index(
-            "tombstone_open", "kind", "workspace_id", "subject_id", where="finished_at IS NULL", unique=True
-        ),
+        partial_index("tombstone_open", "kind", "workspace_id", "subject_id", where="finished_at IS NULL", unique=True),
     )
 
     id: str = Field(primary_key=True)

@@ -34,4 +34,4 @@ def without_profile(system: str | None) -> str | None:
 def _line(value: Any) -> str:
     """No value goes beyond its line, nor closes the section."""
     said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return " ".join(said.split()).replace("<", "‹").replace(">", "›")
+    return " ".join(said.split()).replace("<", "&lt;").replace(">", "&gt;")

@@ -31,7 +31,7 @@ class Document:
         session = self.session
         self._check_order("tasks", session["inbox"], lambda row: row["seq"])
         self._check_order("messages", session["ledger_seq"], lambda row: row["seq"], whole=True)
-        self._check_order("events", session["event_seq"], lambda row: row["seq"], whole=True)
+        self._check_order("events", session["event_seq"], lambda row: row["seq"])
         self._check_order("contexts", session["context"], lambda row: row["number"], whole=True)
         self._check_order("pins", session["ledger_seq"], lambda row: row["seq"])
         self._check_order("tool_calls", (session["ledger_seq"], 2**63), lambda row: (row["message_seq"], row["place"]))
@@ -86,4 +86,3 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [renamed(inner, names) for inner in value]
     return value
-

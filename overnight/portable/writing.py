@@ -58,7 +58,8 @@ def _opened(said: Json) -> Iterator[str]:
     yield _json(said)[:-1]
 
 
-def _rows(connection: Connection, section: Section, session_id: str) -> Iterator[Mapping[str, Any]]:
+def _rows(connection: Connection, section: Section, session_id: str) -> Iterator[Any]:
+    """Rows as mappings."""
     table = section.table
     statement = select(table).where(col(table.session_id) == session_id)  # type: ignore[attr-defined]
     ordered = statement.order_by(*section.ordered_by)

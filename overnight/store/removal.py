@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlmodel import SQLModel, col
 
 from overnight.budget_models import Budget
@@ -129,8 +128,9 @@ def _without_budgets(connection: Connection, stone: Tombstone) -> dict[str, int]
 
 def _sessions_of(stone: Tombstone) -> tuple[Any, ...]:
     """His own, and those of nobody in which only he has spoken."""
-    his, other = aliased(Task), aliased(Task)
-    spoken = select(his.session_id).where(his.workspace_id == stone.workspace_id, his.user_id == stone.subject_id)
-    another = exists().where(other.session_id == col(Session.id), other.user_id != stone.subject_id)
-    nobody_s = col(Session.user_id).is_(None) & col(Session.id).in_(spoken) & ~another
+    spoken = select(col(Task.session_id)).where(
+        col(Task.workspace_id) == stone.workspace_id, col(Task.user_id) == stone.subject_id
+    )
+    another = select(col(Task.id)).where(col(Task.session_id) == col(Session.id), col(Task.user_id) != stone.subject_id)
+    nobody_s = and_(col(Session.user_id).is_(None), col(Session.id).in_(spoken), ~another.correlate(Session).exists())
     return col(Session.workspace_id) == stone.workspace_id, or_(col(Session.user_id) == stone.subject_id, nobody_s)

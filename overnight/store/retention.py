@@ -17,6 +17,7 @@ from overnight.store.rows import every, first
 
 DAY = 86_400.0
 
+
 @dataclass(frozen=True, slots=True)
 class Outlived:
     """A session that is kept no longer, and since when it is as it is."""
@@ -98,7 +99,7 @@ def outlived(connection: Connection, held: Rules, batch: int) -> list[Outlived]:
             if days > 0 and len(found) < batch:
                 here = select(col(Session.workspace_id), col(Session.id), since).where(*state, where)
                 rows = connection.execute(here.where(since <= _ago(days)).limit(batch - len(found)))
-                found += [Outlived(*row) for row in rows]
+                found += [Outlived(row[0], row[1], at) for row in rows if (at := row[2]) is not None]
     return found
 
 

@@ -145,7 +145,7 @@ def _known(connection: Connection, transcript_id: str, uuids: Sequence[str]) -> 
     for begin in range(0, len(uuids), BATCH):
         mine = col(TranscriptEntry.uuid).in_(uuids[begin : begin + BATCH])
         statement = select(col(TranscriptEntry.uuid)).where(col(TranscriptEntry.transcript_id) == transcript_id, mine)
-        known.update(connection.execute(statement).scalars())
+        known.update(uuid for uuid in connection.execute(statement).scalars() if uuid is not None)
     return known
 
 

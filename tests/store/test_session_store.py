@@ -7,7 +7,12 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 import pytest
-from claude_agent_sdk import SessionStore, fork_session_via_store, get_session_messages_from_store, list_sessions_from_store
+from claude_agent_sdk import (
+    SessionStore,
+    fork_session_via_store,
+    get_session_messages_from_store,
+    list_sessions_from_store,
+)
 from claude_agent_sdk.testing import run_session_store_conformance
 from claude_agent_sdk.types import SessionKey, SessionStoreEntry
 

@@ -26,9 +26,7 @@ def moment() -> sa.types.TypeEngine:
 
 
 def partial(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
-    op.create_index(
-        name, table, columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
-    )
+    op.create_index(name, table, columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def upgrade() -> None:
@@ -65,9 +63,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("tombstone_listing", "tombstones", ["workspace_id", "created_at", "id"])
-    partial(
-        "tombstone_open", "tombstones", ["kind", "workspace_id", "subject_id"], "finished_at IS NULL", unique=True
-    )
+    partial("tombstone_open", "tombstones", ["kind", "workspace_id", "subject_id"], "finished_at IS NULL", unique=True)
     op.create_table(
         "transcripts",
         sa.Column("id", TEXT(), nullable=False),

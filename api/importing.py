@@ -1,5 +1,6 @@
 """What importing does in its transaction: all of a file, or nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -7,12 +8,13 @@ from sqlalchemy import Connection
 from api import render, render_users
 from api.idempotent import Outcome
 from api.parts import idle_check
-from api.schemas_portable import SessionFile, UserFile
+from api.schemas_portable import SessionFile, Transcript, UserFile
 from api.schemas_users import UserChange
+from overnight.keeping_models import Transcript as Row
 from overnight.settings import Settings
 from overnight.store import imports, session_pages, transcripts, users
 from overnight.store.idempotency import Answer
-from overnight.store.transcripts import Key
+from overnight.store.transcripts import Entry, Fold, Key
 
 
 def session(connection: Connection, workspace_id: str, file: SessionFile, settings: Settings) -> Outcome:
@@ -32,10 +34,18 @@ def user(connection: Connection, workspace_id: str, user_id: str, file: UserFile
         )
         for place, each in enumerate(file.sessions)
     ]
-    for each in file.transcripts:
-        key = Key(workspace_id, each.project_key, each.session_id, each.subpath)
-        summary: dict[str, Any] = each.summary or {}
-        transcripts.append(connection, key, user_id, each.entries, lambda row, _, said=summary: row.summary or said)
+    for said in file.transcripts:
+        key = Key(workspace_id, said.project_key, said.session_id, said.subpath)
+        transcripts.append(connection, key, user_id, said.entries, _summary_of(said))
     known = users.find(connection, workspace_id, user_id)
     told = {"imported_sessions": made, "imported_transcripts": len(file.transcripts)}
     return Outcome(None, Answer(200, render_users.user(known) | told))
+
+
+def _summary_of(said: Transcript) -> Fold:
+    """The SDK's is opaque: one that is here already stays."""
+
+    def fold(row: Row, entries: Sequence[Entry]) -> dict[str, Any]:
+        return row.summary or said.summary or {}
+
+    return fold

@@ -64,7 +64,7 @@ def _of_format(wanted: str) -> Any:
     def check(value: Any) -> Any:
         if value != wanted:
             other = FORMATS.get(value) if isinstance(value, str) else None
-            raise PydanticCustomError("format", other or "is none of ours; give a file that Overnight has exported")  # type: ignore[arg-type]
+            raise PydanticCustomError("format", other or "is none of ours; give a file that Overnight has exported")
         return value
 
     return BeforeValidator(check)

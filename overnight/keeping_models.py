@@ -63,7 +63,8 @@ class Transcript(SQLModel, table=True):
     __tablename__ = "transcripts"
     __table_args__ = (
         UniqueConstraint("workspace_id", "project_key", "session_id", "subpath", name="transcript_key"),
-        Index("transcript_age", "workspace_id", "updated_at"),
+        Index("transcript_age", "updated_at"),
+        Index("transcript_kept", "workspace_id", "updated_at"),
         partial_index("transcript_user", "workspace_id", "user_id", where="user_id IS NOT NULL"),
     )
 

@@ -68,10 +68,9 @@ class Settings(BaseSettings):
     expiry_notice: float = 3_600.0
     summary_attempts: int = 3
 
-    # Retention: days for which things are kept in a state, unless their workspace says otherwise. Zero is for ever,
-    # but of what is deleted: until the next sweep.
+    # Retention: days for which things are kept, unless their workspace says otherwise. Zero is for ever, but of what
+    # is deleted: until the next sweep.
     retention_days: float = Field(default=0.0, ge=0)  # archived sessions
-    retention_idle_days: float = Field(default=0.0, ge=0)
     retention_deleted_days: float = Field(default=0.0, ge=0)
     retention_transcript_days: float = Field(default=0.0, ge=0)  # of the Agent SDK, since the last line
 

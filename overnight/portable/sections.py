@@ -1,6 +1,7 @@
 """What of each table goes into a file: all that was said and done, nothing of who works on it at the moment."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlmodel import SQLModel, col
@@ -28,13 +29,18 @@ class Section:
     left_out: frozenset[str] = frozenset()
 
     @property
-    def columns(self) -> list[str]:
-        fields = self.table.model_fields
-        return [name for name in fields if name not in EVERYWHERE and name not in self.left_out]
+    def columns(self) -> tuple[str, ...]:
+        return _columns(self)
 
     @property
     def ordered_by(self) -> list[Any]:
         return [col(getattr(self.table, name)) for name in self.order]
+
+
+@cache
+def _columns(section: Section) -> tuple[str, ...]:
+    fields = section.table.model_fields
+    return tuple(name for name in fields if name not in EVERYWHERE and name not in section.left_out)
 
 
 SESSION = Section("session", Session, ("id",), frozenset(AT_WORK | {"budget_warned", "summary_attempts"}))

@@ -103,12 +103,11 @@ def _shown(section: Section, row: Mapping[str, Any]) -> Json:
     return {wire_name(name): row[name] for name in section.columns}
 
 
-def _json(value: Any) -> str:
-    """Escaped to ASCII, as whatever was said must survive."""
-    return json.dumps(value, separators=(",", ":"), default=_moment)
-
-
 def _moment(value: Any) -> str:
     if not isinstance(value, datetime):
         raise TypeError(type(value).__name__)
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+#: Escaped to ASCII, as whatever was said must survive.
+_json = json.JSONEncoder(separators=(",", ":"), default=_moment).encode

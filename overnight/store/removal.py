@@ -66,6 +66,8 @@ def hide_some(connection: Connection, stone: Tombstone) -> Sequence[str]:
     found = connection.execute(here.limit(HIDDEN)).scalars().all()
     for session_id in sorted(found):
         sessions.delete(connection, stone.workspace_id, session_id, actor=stone.actor)
+    # Of one that was nobody's, only its tasks say whose it is, and they go first.
+    connection.execute(update(Session).where(col(Session.id).in_(found)).values(user_id=stone.subject_id))
     return found
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, insert, select, true, update
 from sqlmodel import col
 
 from overnight.keeping_models import Retention, Transcript
@@ -31,7 +31,7 @@ class Outlived:
 class Periods:
     """Days; zero: for ever, but of what is deleted: not at all."""
 
-    idle_days: float = 0.0
+    idle_days: float = 0.0  # only workspaces say this: what all sessions do is expire, by `idle_ttl`
     archived_days: float = 0.0
     deleted_days: float = 0.0
     transcript_days: float = 0.0
@@ -39,7 +39,6 @@ class Periods:
     @classmethod
     def of(cls, settings: Settings) -> "Periods":
         return cls(
-            idle_days=settings.retention_idle_days,
             archived_days=settings.retention_days,
             deleted_days=settings.retention_deleted_days,
             transcript_days=settings.retention_transcript_days,
@@ -59,7 +58,7 @@ class Rules:
     def scopes(self, name: str, workspace: Any) -> Iterator[tuple[float, ColumnElement[bool]]]:
         """For each number of days that holds somewhere: where that is."""
         own = {each: days for each, said in self.workspaces.items() if (days := said[name]) is not None}
-        yield getattr(self.settings, name), workspace.not_in(sorted(own))
+        yield getattr(self.settings, name), workspace.not_in(sorted(own)) if own else true()
         for each, days in own.items():
             yield days, workspace == each
 

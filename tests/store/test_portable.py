@@ -18,10 +18,12 @@ from overnight.store.agents import Definition
 from overnight.store.database import Database
 from overnight.store.places import reserve
 from tests.store.portable_scenes import OTHER, exported, full_life, imported
-from tests.store.scenes import at_once, ledger, new_session, session, submit, task, work_off
+from tests.store.scenes import ledger, new_session, session, submit, task, work_off
 from tests.store.test_long_ledgers import grow
 
 LONG = 10_000
+#: Seconds for a session of so many messages and events, each way.
+MOST = 4.0
 #: What is new in a copy: its ids, its times, and what it was told when it came.
 FRESH = {"id", "created_at", "updated_at", "archived_at", "event_seq"}
 
@@ -112,8 +114,7 @@ def test_a_context_key_that_is_taken_stays_with_its_session(database: Database) 
     file = exported(database, finished(database, context_key="desk"))
     assert session(database, imported(database, file, DEFAULT_WORKSPACE)).context_key is None
     assert session(database, imported(database, file)).context_key == "desk"
-    copies = at_once(4, lambda _: imported(database, {**file, "session": {**file["session"], "context_key": "x"}}))
-    assert sorted(str(session(database, each).context_key) for each in copies) == ["None", "None", "None", "x"]
+    assert session(database, imported(database, file)).context_key is None
 
 
 def test_the_agent_comes_along_once(database: Database) -> None:
@@ -174,7 +175,7 @@ def test_a_file_that_does_not_fit_together_is_refused_by_the_place(
         (("messages", 0, "role"), "tool", ("messages", 0, "role")),
         (("session", "life"), "deleted", ("session", "life")),
         (("session", "lease_owner"), "me", ("session", "lease_owner")),
-        (("session", "title"), "\x00", ("session", "title", "str")),
+        (("session", "title"), "\x00", ("session", "title")),
         (("events", 0, "created_at"), "yesterday", ("events", 0, "created_at")),
         (("messages", 0, "content"), [{"n": float("nan")}], ("messages", 0, "content")),
         (("messages",), None, ("messages",)),
@@ -192,9 +193,10 @@ def test_what_is_no_row_of_ours_is_refused_by_its_field(
 
 
 def seconds(act: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+    """Of this process' CPU: others work on this machine, too."""
+    began = time.process_time()
     act()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def test_ten_thousand_messages_go_out_and_in_within_seconds(database: Database) -> None:
@@ -208,14 +210,13 @@ def test_ten_thousand_messages_go_out_and_in_within_seconds(database: Database) 
         row = {**fixed, "payload": {"said": "w" * 200}, "created_at": place.now}
         numbers = range(place.event_seq - LONG + 1, place.event_seq + 1)
         connection.execute(insert(Event), [{**row, "seq": seq, "id": f"sevt_{seq}"} for seq in numbers])
-    files: list[dict[str, Any]] = []
-    out = seconds(lambda: files.append(exported(database, session_id)))
-    copies: list[str] = []
-    into = seconds(lambda: copies.append(imported(database, files[0])))
-    again = exported(database, copies[0], OTHER)
-    assert [row["content"] for row in again["messages"]] == [row["content"] for row in files[0]["messages"]]
-    assert len(again["messages"]) == LONG
-    assert (out < 6, into < 6) == (True, True), f"out {out:.1f} s, in {into:.1f} s"
+    file: dict[str, Any] = {}
+    out = seconds(lambda: file.update(exported(database, session_id)))
+    copied: list[str] = []
+    into = seconds(lambda: copied.append(imported(database, file)))
+    assert [row.content for row in ledger(database, copied[0])] == [row["content"] for row in file["messages"]]
+    assert len(file["messages"]) == LONG
+    assert (out < MOST, into < MOST) == (True, True), f"out {out:.1f} s, in {into:.1f} s of CPU"
 
 
 def test_no_column_enters_a_file_unnoticed() -> None:

@@ -80,7 +80,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("workspace_id", "project_key", "session_id", "subpath", name="transcript_key"),
     )
-    op.create_index("transcript_age", "transcripts", ["workspace_id", "updated_at"])
+    op.create_index("transcript_age", "transcripts", ["updated_at"])
+    op.create_index("transcript_kept", "transcripts", ["workspace_id", "updated_at"])
     partial("transcript_user", "transcripts", ["workspace_id", "user_id"], "user_id IS NOT NULL")
     op.create_table(
         "transcript_entries",

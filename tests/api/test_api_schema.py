@@ -75,6 +75,7 @@ def a_budget(api: Api) -> str:
 
 
 REAL = {
+    "user_id": lambda api: str(api.client.post("/v1/users/ann", json={}).json()["id"]),
     "task_id": made("/v1/tasks", {"prompt": "x"}),
     "session_id": made("/v1/tasks", {"prompt": "x"}, "session_id"),
     "agent_id": made("/v1/agents", {"name": "x", "model": "x"}),

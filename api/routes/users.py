@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from api import exporting, importing, paging, render_users
@@ -40,14 +41,34 @@ def list_users(request: Request, query: Annotated[UserList, Query()]) -> Respons
     return paging.listed(found, query.limit, render_users.user, lambda known: (known.id,))
 
 
-@router.get("/{user_id}", responses={**shown(UserAnswer), **failures(404)})
+# An id may have slashes in it: what is done with files is looked for first.
+@router.get("/{user_id:path}/export", responses={**shown(UserFile), **failures(404)})
+def export_user(request: Request, user_id: UserId) -> Response:
+    """One file: profile, sessions with all that was said, transcripts of the Agent SDK."""
+    with parts_of(request).database.snapshot() as connection:
+        return exporting.sent(writing.user(connection, workspace_of(request), user_id), "overnight-user")
+
+
+@router.post("/{user_id:path}/import", responses={**shown(ImportedUser), **failures(413)})
+def import_user(request: Request, user_id: UserId, body: UserFile, idempotency_key: IdempotencyKey = None) -> Response:
+    """What the file holds becomes this user's: all of it, or nothing where something is wrong."""
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+    return perform(
+        request,
+        body,
+        idempotency_key,
+        lambda connection: importing.user(connection, workspace_id, user_id, body, settings),
+    )
+
+
+@router.get("/{user_id:path}", responses={**shown(UserAnswer), **failures(404)})
 def get_user(request: Request, user_id: UserId) -> Response:
     """Whoever has a profile, sessions, tasks, budgets, transcripts or costs."""
     with parts_of(request).database.read() as connection:
         return Json(render_users.user(users.find(connection, workspace_of(request), user_id)))
 
 
-@router.post("/{user_id}", responses={**shown(UserAnswer), **failures(413)})
+@router.post("/{user_id:path}", responses={**shown(UserAnswer), **failures(413)})
 def change_user(
     request: Request, user_id: UserId, body: UserChange, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -61,47 +82,30 @@ def change_user(
     return perform(request, body, idempotency_key, act)
 
 
-@router.get("/{user_id}/export", responses={**shown(UserFile), **failures(404)})
-def export_user(request: Request, user_id: UserId) -> Response:
-    """One file: profile, sessions with all that was said, transcripts of the Agent SDK."""
-    with parts_of(request).database.snapshot() as connection:
-        return exporting.sent(writing.user(connection, workspace_of(request), user_id), "overnight-user")
-
-
-@router.post("/{user_id}/import", responses={**shown(ImportedUser), **failures(413)})
-def import_user(request: Request, user_id: UserId, body: UserFile, idempotency_key: IdempotencyKey = None) -> Response:
-    """What the file holds becomes this user's: all of it, or nothing where something is wrong."""
-    workspace_id, settings = workspace_of(request), parts_of(request).settings
-    return perform(
-        request,
-        body,
-        idempotency_key,
-        lambda connection: importing.user(connection, workspace_id, user_id, body, settings),
-    )
-
-
-@router.delete("/{user_id}", status_code=202, responses={**shown(TombstoneAnswer, 202), **failures(404)})
+@router.delete("/{user_id:path}", status_code=202, responses={**shown(TombstoneAnswer, 202), **failures(404)})
 def erase_user(request: Request, user_id: UserId) -> Response:
-    """All of the user's data: nobody sees it any more, and the sweep removes it. The answer can be followed in
-    `/v1/audit`; a repeat answers with the same."""
+    """All of the user's data: hidden at once, then removed by the sweep, as `/v1/audit` tells. A repeat is no error."""
     parts, workspace_id = parts_of(request), workspace_of(request)
-    with parts.database.write() as connection:
-        stone = _stone(connection, workspace_id, user_id, actor_of(request))
+    try:
+        stone = _stone(parts, workspace_id, user_id, actor_of(request))
+    except IntegrityError:  # somebody else has just begun
+        stone = _stone(parts, workspace_id, user_id, actor_of(request))
     if stone.finished_at is None:
         _hide(parts, stone)
     return Json(render_users.tombstone(stone), 202)
 
 
-def _stone(connection: Connection, workspace_id: str, user_id: str, actor: str) -> Tombstone:
+def _stone(parts: Parts, workspace_id: str, user_id: str, actor: str) -> Tombstone:
     """That of the erasure which begins now, or of the last one where nothing is left. Raises `NotFound`."""
-    try:
-        users.find(connection, workspace_id, user_id)
-    except NotFound:
-        last = tombstones.latest(connection, workspace_id, Removal.USER, user_id)
-        if last is None:
-            raise
-        return last
-    return removal.forget_user(connection, workspace_id, user_id, actor)
+    with parts.database.write() as connection:
+        try:
+            users.find(connection, workspace_id, user_id)
+        except NotFound:
+            last = tombstones.latest(connection, workspace_id, Removal.USER, user_id)
+            if last is None:
+                raise
+            return last
+        return removal.forget_user(connection, workspace_id, user_id, actor)
 
 
 def _hide(parts: Parts, stone: Tombstone) -> None:

@@ -43,6 +43,7 @@ class Tombstone(SQLModel, table=True):
     __tablename__ = "tombstones"
     __table_args__ = (
         CheckConstraint(one_of("kind", Removal), name="tombstone_kind"),
+        Index("tombstone_subject", "subject_id"),
         Index("tombstone_listing", "workspace_id", "created_at", "id"),
         partial_index("tombstone_open", "kind", "workspace_id", "subject_id", where="finished_at IS NULL", unique=True),
     )

@@ -9,11 +9,14 @@ from overnight.states import Removal
 from overnight.store import nodes, removal, retention, sweeps, tombstones, transcripts
 from overnight.store.retention import Periods, Rules
 from overnight.tools.workspaces import workspace_of
+from worker.leftovers import tidy
 from worker.process import Process
 
 #: Seconds for which one round of removing goes on, and what it asks for at once.
 ROUND, BATCH = 5.0, 50
 ROWS = 2_000
+#: Seconds between looks at the folders of this machine.
+TIDY = 600.0
 
 
 def wake_due(process: Process) -> int:
@@ -28,6 +31,9 @@ def wake_due(process: Process) -> int:
 
 def purge(process: Process) -> int:
     """Removes what is deleted, erased or past its retention, in bounded batches. Gives how many sessions are gone."""
+    if time.monotonic() >= process.tidy_at:
+        process.tidy_at = time.monotonic() + TIDY
+        tidy(process)
     with process.database.write() as connection:
         sweeps.forget_idempotency_keys(connection)
         held = retention.rules(connection, Periods.of(process.settings))

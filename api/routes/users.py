@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from api import exporting, importing, paging, render_users
@@ -24,6 +25,20 @@ from overnight.states import Removal
 from overnight.store import removal, tombstones, users
 from overnight.store.idempotency import Answer
 
+
+class UserPath(Convertor[str]):
+    """An id of a caller's own, which may have slashes in it."""
+
+    regex = r".+(?<!/export)(?<!/import)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("user", UserPath())
 router = APIRouter(prefix="/v1/users", tags=["users"])
 UserId = Annotated[Name, Path(description="Yours: what you send as `user_id`")]
 #: Seconds for which a request hides sessions; the sweep does the rest.
@@ -41,15 +56,14 @@ def list_users(request: Request, query: Annotated[UserList, Query()]) -> Respons
     return paging.listed(found, query.limit, render_users.user, lambda known: (known.id,))
 
 
-# An id may have slashes in it: what is done with files is looked for first.
-@router.get("/{user_id:path}/export", responses={**shown(UserFile), **failures(404)})
+@router.get("/{user_id:user}/export", responses={**shown(UserFile), **failures(404)})
 def export_user(request: Request, user_id: UserId) -> Response:
     """One file: profile, sessions with all that was said, transcripts of the Agent SDK."""
     with parts_of(request).database.snapshot() as connection:
         return exporting.sent(writing.user(connection, workspace_of(request), user_id), "overnight-user")
 
 
-@router.post("/{user_id:path}/import", responses={**shown(ImportedUser), **failures(413)})
+@router.post("/{user_id:user}/import", responses={**shown(ImportedUser), **failures(413)})
 def import_user(request: Request, user_id: UserId, body: UserFile, idempotency_key: IdempotencyKey = None) -> Response:
     """What the file holds becomes this user's: all of it, or nothing where something is wrong."""
     workspace_id, settings = workspace_of(request), parts_of(request).settings
@@ -61,14 +75,14 @@ def import_user(request: Request, user_id: UserId, body: UserFile, idempotency_k
     )
 
 
-@router.get("/{user_id:path}", responses={**shown(UserAnswer), **failures(404)})
+@router.get("/{user_id:user}", responses={**shown(UserAnswer), **failures(404)})
 def get_user(request: Request, user_id: UserId) -> Response:
     """Whoever has a profile, sessions, tasks, budgets, transcripts or costs."""
     with parts_of(request).database.read() as connection:
         return Json(render_users.user(users.find(connection, workspace_of(request), user_id)))
 
 
-@router.post("/{user_id:path}", responses={**shown(UserAnswer), **failures(413)})
+@router.post("/{user_id:user}", responses={**shown(UserAnswer), **failures(413)})
 def change_user(
     request: Request, user_id: UserId, body: UserChange, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -82,7 +96,7 @@ def change_user(
     return perform(request, body, idempotency_key, act)
 
 
-@router.delete("/{user_id:path}", status_code=202, responses={**shown(TombstoneAnswer, 202), **failures(404)})
+@router.delete("/{user_id:user}", status_code=202, responses={**shown(TombstoneAnswer, 202), **failures(404)})
 def erase_user(request: Request, user_id: UserId) -> Response:
     """All of the user's data: hidden at once, then removed by the sweep, as `/v1/audit` tells. A repeat is no error."""
     parts, workspace_id = parts_of(request), workspace_of(request)

@@ -1,6 +1,6 @@
 """The audit log of what was removed: a tombstone is made when that begins, and tells how far it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
@@ -60,6 +60,12 @@ def latest(connection: Connection, workspace_id: str, kind: Removal, subject_id:
         col(Tombstone.subject_id) == subject_id,
     )
     return first(connection, Tombstone, select(Tombstone).where(*mine).order_by(col(Tombstone.created_at).desc()))
+
+
+def removed(connection: Connection, kind: Removal, subjects: Collection[str]) -> Sequence[str]:
+    """Those of `subjects` that were removed, or are being."""
+    of_them = (col(Tombstone.subject_id).in_(subjects), col(Tombstone.kind) == kind)
+    return connection.execute(select(col(Tombstone.subject_id)).where(*of_them).distinct()).scalars().all()
 
 
 def unfinished(connection: Connection, kind: Removal, batch: int) -> Sequence[Tombstone]:

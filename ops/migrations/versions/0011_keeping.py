@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('session', 'user')", name="tombstone_kind"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("tombstone_subject", "tombstones", ["subject_id"])
     op.create_index("tombstone_listing", "tombstones", ["workspace_id", "created_at", "id"])
     partial("tombstone_open", "tombstones", ["kind", "workspace_id", "subject_id"], "finished_at IS NULL", unique=True)
     op.create_table(

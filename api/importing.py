@@ -19,7 +19,7 @@ from overnight.store.transcripts import Entry, Fold, Key
 
 def session(connection: Connection, workspace_id: str, file: SessionFile, settings: Settings) -> Outcome:
     """A new session with fresh ids."""
-    session_id = imports.session(connection, workspace_id, file.document(), idle_check=idle_check(settings))
+    session_id = imports.session(connection, workspace_id, file.document(settings), idle_check=idle_check(settings))
     return Outcome(session_id, Answer(200, render.session(session_pages.find(connection, workspace_id, session_id))))
 
 
@@ -30,7 +30,7 @@ def user(connection: Connection, workspace_id: str, user_id: str, file: UserFile
     check = idle_check(settings)
     made = [
         imports.session(
-            connection, workspace_id, each.document(f"sessions.{place}."), idle_check=check, user_id=user_id
+            connection, workspace_id, each.document(settings, f"sessions.{place}."), idle_check=check, user_id=user_id
         )
         for place, each in enumerate(file.sessions)
     ]

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, create_model
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
+from api.defining import definition
+from api.schemas_agents import AgentRequest, History, Limits, MaxSteps, RetryAge
+from api.schemas_mcp import McpServers
+from api.schemas_sessions import AgentPatch
+from api.schemas_tasks import MaxTokens
+from api.schemas_tools import Tools
 from api.schemas_users import Profile
-from api.text import Moment, Name, Strict, Text
+from api.text import Metadata, Moment, Name, Strict, Text
+from overnight.errors import InvalidRequest
 from overnight.keeping_models import MAIN
 from overnight.portable.document import Document
 from overnight.portable.sections import (
@@ -26,6 +33,7 @@ from overnight.portable.sections import (
     Section,
     wire_name,
 )
+from overnight.settings import Settings
 from overnight.states import (
     ArchiveReason,
     AskedBecause,
@@ -36,13 +44,18 @@ from overnight.states import (
     TaskStatus,
     WaitReason,
 )
+from overnight.store.agents import Definition
 from overnight.store.json_text import JsonText
 from overnight.tools.kinds import Kind
 
 Number = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 #: What columns may hold beyond their type.
 STATES: dict[str, dict[str, Any]] = {
-    SESSION.name: {"life": Literal[Life.ACTIVE, Life.PAUSED, Life.ARCHIVED], "archive_reason": ArchiveReason | None},
+    SESSION.name: {
+        "life": Literal[Life.ACTIVE, Life.PAUSED, Life.ARCHIVED],
+        "archive_reason": ArchiveReason | None,
+        "overrides": AgentPatch | None,
+    },
     TASKS.name: {
         "status": TaskStatus,
         "wait_reason": WaitReason | None,
@@ -133,21 +146,49 @@ class SessionContents(File):
 
     format: Annotated[Literal["overnight.session"], _of_format(SESSION_FORMAT)]
 
-    def document(self, place: str = "") -> Document:
+    def document(self, settings: Settings, place: str = "") -> Document:
+        """Raises `InvalidRequest` where its agent's tools do not go together."""
         rows = {section.name: [vars(row) for row in getattr(self, section.name)] for section in TAKEN_OVER}
-        agent: Any = getattr(self, AGENT.name)
+        said: Any = vars(getattr(self, SESSION.name))
+        overrides: AgentPatch | None = said["overrides"]
+        agent: ExportedAgent | None = getattr(self, AGENT.name)
         return Document(
-            vars(getattr(self, SESSION.name)),
-            None if agent is None else vars(agent),
+            {**said, "overrides": overrides.overrides() if overrides else None},
+            None if agent is None else agent.said(settings, place),
             exported_at=self.exported_at,
             place=place,
             **rows,
         )
 
 
+class ExportedAgent(Strict):
+    """What the version says with which the session began: as strict as an agent that is created."""
+
+    name: Name
+    description: Text | None = None
+    model: Name
+    system: Text | None = None
+    tools: Tools
+    mcp_servers: McpServers
+    metadata: Metadata
+    max_steps: MaxSteps
+    max_tokens: MaxTokens
+    max_retry_age: RetryAge
+    history: History
+
+    def said(self, settings: Settings, place: str) -> dict[str, Any]:
+        limits = Limits(max_steps=self.max_steps, max_tokens=self.max_tokens, max_retry_age=self.max_retry_age)
+        fields = {name: getattr(self, name) for name in ExportedAgent.model_fields.keys() & AgentRequest.model_fields}
+        try:
+            whole = definition(AgentRequest.model_construct(**fields, limits=limits), settings)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{place}agent.{error.message}", field=f"{place}agent") from None
+        return {name: getattr(whole, name) for name in Definition.__slots__}
+
+
 OF_A_SESSION: dict[str, Any] = {
     SESSION.name: (_row(SESSION), ...),
-    AGENT.name: (_row(AGENT) | None, None),
+    AGENT.name: (ExportedAgent | None, None),
     **{section.name: (list[_row(section)], ...) for section in SECTIONS},  # type: ignore[misc]
 }
 if TYPE_CHECKING:

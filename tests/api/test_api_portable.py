@@ -40,6 +40,33 @@ def test_a_session_goes_out_and_into_another_workspace(client: TestClient, worke
     theirs.close()
 
 
+def test_the_agent_s_tools_come_along_and_are_looked_at_as_if_they_were_new(
+    client: TestClient, worker: Worker, api: Any
+) -> None:
+    look_up = {"type": "custom", "name": "look_up", "description": "Looks up.", "input_schema": {"type": "object"}}
+    server = {"type": "url", "name": "wiki", "url": "http://127.0.0.1:1/mcp"}
+    tools = [look_up, {"type": "agent_toolset_20260401"}, {"type": "mcp_toolset", "mcp_server_name": "wiki"}]
+    agent = client.post("/v1/agents", json={"name": "x", "model": "m", "tools": tools, "mcp_servers": [server]}).json()
+    session = client.post("/v1/sessions", json={"agent": agent["id"]}).json()
+    client.post(f"/v1/sessions/{session['id']}", json={"agent": {"tools": [look_up], "mcp_servers": []}})
+    file = exported(client, session["id"])
+    theirs = api.new_client()
+    made = theirs.post("/v1/sessions/import", json=file)
+    assert made.status_code == 200, made.text
+    assert made.json()["agent"]["tools"] == client.get(f"/v1/sessions/{session['id']}").json()["agent"]["tools"]
+    copied = theirs.get(f"/v1/agents/{made.json()['agent']['id']}").json()
+    assert (copied["tools"], copied["mcp_servers"]) == (agent["tools"], agent["mcp_servers"])
+    for change, complaint in (
+        ({"tools": [{"type": "x"}]}, "agent.tools.0"),
+        ({"mcp_servers": []}, "agent."),
+        ({"history": {"type": "none"}}, "agent.history.type"),
+    ):
+        wrong = client.post("/v1/sessions/import", json={**file, "agent": {**file["agent"], **change}})
+        assert wrong.status_code == 400, wrong.text
+        assert wrong.json()["error"]["message"].startswith(complaint)
+    theirs.close()
+
+
 def test_a_repeated_import_answers_as_the_first(client: TestClient, worker: Worker) -> None:
     file = exported(client, talk(client, worker))
     first, again = (client.post("/v1/sessions/import", json=file, headers={"idempotency-key": "i"}) for _ in range(2))

@@ -6,6 +6,7 @@ from typing import Any
 from api.schemas_portable import SessionFile
 from overnight.models import DEFAULT_WORKSPACE
 from overnight.portable import writing
+from overnight.settings import Settings
 from overnight.store import imports, pins, sessions
 from overnight.store.database import Database
 from overnight.tools.kinds import Kind
@@ -14,6 +15,7 @@ from tests.asking import begin as intend
 from tests.store.scenes import begin, new_session, submit, take, work_off
 
 OTHER = "wrkspc_elsewhere"
+SETTINGS = Settings()
 
 
 def exported(database: Database, session_id: str, workspace: str = DEFAULT_WORKSPACE) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def exported(database: Database, session_id: str, workspace: str = DEFAULT_WORKS
 
 
 def imported(database: Database, file: dict[str, Any], workspace: str = OTHER, user_id: str | None = None) -> str:
-    document = SessionFile.model_validate(file).document()
+    document = SessionFile.model_validate(file).document(SETTINGS)
     with database.write() as connection:
         return imports.session(connection, workspace, document, idle_check=60.0, user_id=user_id)
 

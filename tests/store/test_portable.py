@@ -22,6 +22,7 @@ from tests.store.scenes import ledger, new_session, session, submit, task, work_
 from tests.store.test_long_ledgers import grow
 
 LONG = 10_000
+LOOK_UP = {"type": "custom", "name": "look_up", "description": "Looks up.", "input_schema": {"type": "object"}}
 #: Seconds for a session of so many messages and events, each way.
 MOST = 4.0
 #: What is new in a copy: its ids, its times, and what it was told when it came.
@@ -118,7 +119,7 @@ def test_a_context_key_that_is_taken_stays_with_its_session(database: Database) 
 
 
 def test_the_agent_comes_along_once(database: Database) -> None:
-    definition = Definition("clerk", "claude-haiku-4-5", 9, 99, 60.0, {"policy": "full"}, tools=[{"type": "x"}])
+    definition = Definition("clerk", "claude-haiku-4-5", 9, 99, 60.0, {"type": "full"}, tools=[LOOK_UP])
     with database.write() as connection:
         agent = agents.create(connection, DEFAULT_WORKSPACE, definition).agent
     file = exported(database, finished(database, agent_id=agent.id))

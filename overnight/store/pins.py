@@ -10,7 +10,6 @@ from overnight.context_models import Pin
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
 from overnight.models import Message, Session
-from overnight.profiles import with_profile
 from overnight.store import contexts, events, session_changes, session_pages, sessions, users
 from overnight.store.events import Draft
 from overnight.store.places import Place, reserve
@@ -106,10 +105,8 @@ def _begin(connection: Connection, session: Session, place: Place, chosen: Cut) 
 
 def _renew_profile(connection: Connection, session: Session) -> None:
     """Nothing of what was sent so far is in Claude's cache any more, so what is known of the user may change now."""
-    if session.user_id is not None:
-        known = users.profile(connection, session.workspace_id, session.user_id)
-        system = with_profile(session.system, known)
-        connection.execute(update(Session).where(col(Session.id) == session.id).values(system=system))
+    system = users.introduced(connection, session.workspace_id, session.user_id, session.system)
+    connection.execute(update(Session).where(col(Session.id) == session.id).values(system=system))
 
 
 def _companion(row: Message) -> int | None:

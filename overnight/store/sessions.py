@@ -12,7 +12,6 @@ from overnight import event_types
 from overnight.errors import NotFound
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
-from overnight.profiles import with_profile
 from overnight.states import LIFE_MOVES, TASK_MOVES, UNFINISHED, ArchiveReason, Life, Removal, TaskStatus, sources
 from overnight.store import abandon, events, tombstones, users, work
 from overnight.store.bulk import insert_rows
@@ -68,7 +67,7 @@ def create(
         workspace_id=workspace_id,
         model=new.model,
         max_tokens=new.max_tokens,
-        system=_system(connection, workspace_id, new),
+        system=users.introduced(connection, workspace_id, new.user_id, new.system),
         title=new.title,
         labels=new.labels,
         context_key=new.context_key,
@@ -95,13 +94,6 @@ def create(
         Accepted(insert_task(connection, workspace_id, new.id, place + 1, at, task), place, told[place], place == 0)
         for place, task in enumerate(first_tasks)
     ]
-
-
-def _system(connection: Connection, workspace_id: str, new: NewSession) -> str | None:
-    """With what is known of its user now, for as long as this context lasts."""
-    if new.user_id is None:
-        return new.system
-    return with_profile(new.system, users.profile(connection, workspace_id, new.user_id))
 
 
 def get(connection: Connection, workspace_id: str, session_id: str) -> Session:

@@ -12,6 +12,7 @@ from overnight.budget_models import Budget
 from overnight.errors import NotFound
 from overnight.keeping_models import Transcript, User
 from overnight.models import ModelCall, Session, Task
+from overnight.profiles import with_profile
 from overnight.states import Life
 from overnight.store import shared_budgets
 from overnight.store.clock import read_clock
@@ -45,10 +46,15 @@ def find(connection: Connection, workspace_id: str, user_id: str) -> Known:
     return _known(connection, workspace_id, user_id, row)
 
 
-def profile(connection: Connection, workspace_id: str, user_id: str | None) -> dict[str, Any]:
-    """Empty for whoever has none, and for nobody."""
-    row = None if user_id is None else first(connection, User, _mine(workspace_id, user_id))
+def profile(connection: Connection, workspace_id: str, user_id: str) -> dict[str, Any]:
+    """Empty for whoever has none."""
+    row = first(connection, User, _mine(workspace_id, user_id))
     return {} if row is None else row.profile
+
+
+def introduced(connection: Connection, workspace_id: str, user_id: str | None, system: str | None) -> str | None:
+    """The system prompt with what is known of the user now, in the place of what was known before."""
+    return system if user_id is None else with_profile(system, profile(connection, workspace_id, user_id))
 
 
 def change(connection: Connection, workspace_id: str, user_id: str, amend: Amend) -> Known:

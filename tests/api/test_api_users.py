@@ -74,6 +74,11 @@ def test_a_profile_is_kept_fact_by_fact_and_sent_with_the_next_session(client: T
     worker.rest(session_id)
     client.post(f"/v1/sessions/{session_id}/reset")
     assert "- plan: silver" in get(client, f"/v1/sessions/{session_id}")["agent"]["system"]
+    plain, hers = (
+        client.post("/v1/tasks", json={"prompt": "x", "dry_run": True, **given}).json()["input_tokens"]
+        for given in ({}, {"user_id": "ann"})
+    )
+    assert hers > plain, "a dry run counts what is known of her"
     shown = get(client, "/v1/users/ann")
     assert (shown["sessions"], shown["open_sessions"]) == (1, 1)
     assert [one["id"] for one in get(client, "/v1/sessions?user_id=ann")["data"]] == [session_id]

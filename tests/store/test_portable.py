@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import insert, select
 from sqlmodel import col
 
+from api.schemas_portable import SessionFile
 from overnight.errors import InvalidRequest
 from overnight.models import DEFAULT_AGENT, DEFAULT_WORKSPACE, Event, Session
 from overnight.portable.sections import SECTIONS
@@ -17,8 +18,8 @@ from overnight.store import agents, sessions
 from overnight.store.agents import Definition
 from overnight.store.database import Database
 from overnight.store.places import reserve
-from tests.store.portable_scenes import OTHER, exported, full_life, imported
-from tests.store.scenes import ledger, new_session, session, submit, task, work_off
+from tests.store.portable_scenes import OTHER, SETTINGS, exported, full_life, imported
+from tests.store.scenes import at_once, ledger, new_session, session, submit, task, work_off
 from tests.store.test_long_ledgers import grow
 
 LONG = 10_000
@@ -191,6 +192,37 @@ def test_what_is_no_row_of_ours_is_refused_by_its_field(
     with pytest.raises(ValidationError) as refused:
         imported(database, file)
     assert refused.value.errors()[0]["loc"] == place
+
+
+def test_a_file_shows_one_moment_of_a_session_at_work(database: Database) -> None:
+    session_id = new_session(database)
+    files: list[dict[str, Any]] = []
+
+    def work_or_read(place: int) -> None:
+        for _ in range(6):
+            if place == 0:
+                submit(database, session_id)
+                work_off(database, session_id)
+            else:
+                files.append(exported(database, session_id))
+
+    at_once(3, work_or_read)
+    assert len(files) == 12
+    for file in files:
+        SessionFile.model_validate(file).document(SETTINGS).check()
+        assert len(file["messages"]) == file["session"]["ledger_seq"]
+
+
+def test_a_snapshot_leaves_its_connection_as_it_was(database_url: str) -> None:
+    database = Database(database_url, pool_size=1)
+    session_id = new_session(database)
+    for _ in range(2):
+        with database.snapshot() as connection:
+            before = sessions.get(connection, DEFAULT_WORKSPACE, session_id).inbox
+        submit(database, session_id)
+        with database.read() as connection:
+            assert sessions.get(connection, DEFAULT_WORKSPACE, session_id).inbox == before + 1
+    database.close()
 
 
 def seconds(act: Callable[[], Any]) -> float:

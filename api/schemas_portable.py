@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, create_model
 from pydantic_core import PydanticCustomError, PydanticUndefined
+from sqlalchemy import BigInteger
 
 from api.defining import definition
 from api.schemas_agents import AgentRequest, History, Limits, MaxSteps, RetryAge
@@ -49,6 +50,7 @@ from overnight.store.json_text import JsonText
 from overnight.tools.kinds import Kind
 
 Number = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
+Small = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
 #: What columns may hold beyond their type.
 STATES: dict[str, dict[str, Any]] = {
     SESSION.name: {
@@ -109,13 +111,13 @@ def _wanted(section: Section, name: str) -> Any:
         return STATES[section.name][name]
     if isinstance(column.type, JsonText):
         return Annotated[said, AfterValidator(sound)]
-    return _strict(said)
+    return _strict(said, Number if isinstance(column.type, BigInteger) else Small)
 
 
-def _strict(said: Any) -> Any:
+def _strict(said: Any, number: Any) -> Any:
     if get_origin(said) in (Union, types.UnionType):
-        return Union[tuple(_strict(one) for one in get_args(said))]  # noqa: UP007 (made of a list)
-    strict: dict[Any, Any] = {str: Text, int: Number, bool: StrictBool, datetime: Moment}
+        return Union[tuple(_strict(one, number) for one in get_args(said))]  # noqa: UP007 (made of a list)
+    strict: dict[Any, Any] = {str: Text, int: number, bool: StrictBool, datetime: Moment}
     return strict.get(said, said)
 
 

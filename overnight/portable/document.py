@@ -7,6 +7,7 @@ from typing import Any
 
 from overnight.errors import InvalidRequest
 from overnight.models import DEFAULT_AGENT
+from overnight.states import FINAL, CallStatus, TaskStatus
 
 Row = Mapping[str, Any]
 
@@ -37,6 +38,10 @@ class Document:
         self._check_order("tool_calls", (session["ledger_seq"], 2**63), lambda row: (row["message_seq"], row["place"]))
         for section in ("tasks", "events", "tool_calls"):
             self._check_unique(section)
+        self._check_states()
+        for index, row in enumerate(self.contexts):
+            if row["begin_after"] > session["ledger_seq"]:
+                raise self._wrong(f"contexts.{index}.begin_after", "is beyond the end of the ledger")
         known = {row["id"] for row in self.tasks}
         for section in ("messages", "events", "tool_calls"):
             self._check_known(section, known)
@@ -59,6 +64,20 @@ class Document:
             last = at
         if whole and (last or 0) != end:
             raise self._wrong(section, f"ends at {last or 0}, but the session says {end}: the file is not whole")
+
+    def _check_states(self) -> None:
+        """What the database would refuse, and steps of which nobody knows the calls."""
+        asked = {row["message_seq"] for row in self.tool_calls}
+        for index, row in enumerate(self.tasks):
+            if (row["status"] == TaskStatus.WAITING) != (row["wait_reason"] is not None):
+                raise self._wrong(f"tasks.{index}.wait_reason", f"does not go with the status, {row['status']}")
+            if (row["status"] in FINAL) != (row["finished_at"] is not None):
+                raise self._wrong(f"tasks.{index}.finished_at", f"does not go with the status, {row['status']}")
+            if row["open_calls"] and row["ledger_end"] not in asked:
+                raise self._wrong(f"tasks.{index}.open_calls", "are not among the tool_calls")
+        for index, row in enumerate(self.tool_calls):
+            if (row["status"] == CallStatus.DONE) != (row["finished_at"] is not None):
+                raise self._wrong(f"tool_calls.{index}.finished_at", f"does not go with the status, {row['status']}")
 
     def _check_unique(self, section: str) -> None:
         seen = set()

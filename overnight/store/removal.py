@@ -9,9 +9,10 @@ from sqlmodel import SQLModel, col
 from overnight.budget_models import Budget
 from overnight.context_models import Context, Pin
 from overnight.environment_models import Work
+from overnight.ids import BUDGET
 from overnight.keeping_models import Tombstone, Transcript, User
 from overnight.models import Event, Message, ModelCall, Session, Task, ToolCall
-from overnight.states import Life, Removal
+from overnight.states import Life, Removal, WaitReason
 from overnight.store import retention, sessions, shared_budgets, tombstones, transcripts
 from overnight.store.retention import Outlived
 from overnight.store.rows import first
@@ -118,14 +119,30 @@ def _unname(connection: Connection, table: type[SQLModel], stone: Tombstone, bat
 
 
 def _without_budgets(connection: Connection, stone: Tombstone) -> dict[str, int]:
-    """Whoever waits for one of them goes on."""
+    """One at a time, and whoever waits for it goes on: sessions are locked before budgets, as everywhere."""
     mine = (col(Budget.workspace_id) == stone.workspace_id, col(Budget.user_id) == stone.subject_id)
-    found = connection.execute(select(col(Budget.id)).where(*mine)).scalars().all()
-    for budget_id in found:
-        shared_budgets.remove(connection, stone.workspace_id, budget_id)
-        while shared_budgets.let_go_on(connection, stone.workspace_id, budget_id)[0]:
-            pass
-    return {Budget.__tablename__: len(found)} if found else {}
+    budget_id = connection.execute(select(col(Budget.id)).where(*mine).limit(1)).scalar_one_or_none()
+    if budget_id is None:
+        return _let_go_on(connection, stone)
+    while shared_budgets.let_go_on(connection, stone.workspace_id, budget_id)[0]:
+        pass
+    shared_budgets.remove(connection, stone.workspace_id, budget_id)
+    return {Budget.__tablename__: 1}
+
+
+def _let_go_on(connection: Connection, stone: Tombstone) -> dict[str, int]:
+    """Those who began to wait while their budget went."""
+    known = select(col(Budget.id)).where(col(Budget.id) == col(Task.held_by)).correlate(Task).exists()
+    orphans = select(col(Task.held_by)).where(
+        col(Task.workspace_id) == stone.workspace_id,
+        col(Task.wait_reason) == WaitReason.BUDGET,
+        col(Task.held_by).startswith(f"{BUDGET}_", autoescape=True),
+        col(Task.due_at).is_(None),
+        ~known,
+    )
+    gone = [held for held in connection.execute(orphans.distinct().limit(HIDDEN)).scalars() if held is not None]
+    let_go = sum(shared_budgets.let_go_on(connection, stone.workspace_id, budget_id)[0] for budget_id in gone)
+    return {"tasks_let_go": let_go} if let_go else {}
 
 
 def _sessions_of(stone: Tombstone) -> tuple[Any, ...]:

@@ -157,6 +157,9 @@ def changed(file: dict[str, Any], *path: Any, to: Any) -> dict[str, Any]:
         (("tasks", 1, "id"), "twice", r"is not among the tasks"),
         (("session", "agent_id"), "agent_x", r"^agent: is required"),
         (("session", "context_from"), 9, r"^session\.context_from: is beyond"),
+        (("tasks", 1, "status"), "running", r"^tasks\.1\.finished_at: does not go with the status, running"),
+        (("tasks", 1, "wait_reason"), "timer", r"^tasks\.1\.wait_reason: does not go with"),
+        (("tasks", 1, "open_calls"), 1, r"^tasks\.1\.open_calls: are not among the tool_calls"),
         (("tasks", 1, "seq"), 7, r"^tasks\.1: is numbered 7, which should be 2 or less"),
     ],
 )
@@ -181,6 +184,7 @@ def test_a_file_that_does_not_fit_together_is_refused_by_the_place(
         (("events", 0, "created_at"), "yesterday", ("events", 0, "created_at")),
         (("messages", 0, "content"), [{"n": float("nan")}], ("messages", 0, "content")),
         (("messages",), None, ("messages",)),
+        (("tasks", 0, "steps"), 2**31, ("tasks", 0, "steps")),
         (("version",), 2, ("version",)),
         (("format",), "overnight.user", ("format",)),
     ],

@@ -244,7 +244,12 @@ def test_whoever_waits_for_an_erased_budget_goes_on(database: Database) -> None:
             .where(col(Task.id) == held.id)
             .values(status="waiting", wait_reason="budget", held_by=budget.id)
         )
+    late = submit(database, new_session(database, user_id="bob"), user_id="bob").task
+    waiting = {"status": "waiting", "wait_reason": "budget", "held_by": "bdgt_gone"}
+    with database.write() as connection:  # as one does who looked just before the budget went
+        connection.execute(update(Task).where(col(Task.id) == late.id).values(**waiting))
     erase(database)
+    assert task(database, late.id).due_at is not None
     assert task(database, held.id).due_at is not None
     assert task(database, held.id).user_id is None
 

@@ -44,9 +44,9 @@ def user(connection: Connection, workspace_id: str, user_id: str) -> Iterator[st
     known = users.find(connection, workspace_id, user_id)
     yield from _opened(_head(connection, USER_FORMAT) | {"user": {"id": known.id, "profile": known.profile}})
     yield ',"sessions":'
-    yield from _listed("".join(session(connection, row)) for row in _sessions(connection, workspace_id, user_id))
+    yield from _spliced(session(connection, row) for row in _sessions(connection, workspace_id, user_id))
     yield ',"transcripts":'
-    yield from _listed(_transcripts(connection, workspace_id, user_id))
+    yield from _spliced(_transcripts(connection, workspace_id, user_id))
     yield "}"
 
 
@@ -82,12 +82,29 @@ def _sessions(connection: Connection, workspace_id: str, user_id: str) -> Iterat
         yield every(connection, Session, select(Session).where(col(Session.id) == session_id))[0]
 
 
-def _transcripts(connection: Connection, workspace_id: str, user_id: str) -> Iterator[str]:
+def _transcripts(connection: Connection, workspace_id: str, user_id: str) -> Iterator[Iterator[str]]:
     mine = (col(Transcript.workspace_id) == workspace_id, col(Transcript.user_id) == user_id)
     for row in every(connection, Transcript, select(Transcript).where(*mine).order_by(col(Transcript.created_at))):
-        named = {"project_key": row.project_key, "session_id": row.session_id, "subpath": row.subpath}
-        entries = _listed(_json(entry) for entry in transcripts.entries_of(connection, row.id))
-        yield f'{_json(named | {"summary": row.summary})[:-1]},"entries":{"".join(entries)}}}'
+        yield _transcript(connection, row)
+
+
+def _transcript(connection: Connection, row: Transcript) -> Iterator[str]:
+    named = ("project_key", "session_id", "subpath", "summary")
+    yield from _opened({name: getattr(row, name) for name in named})
+    yield ',"entries":'
+    yield from _listed(_json(entry) for entry in transcripts.entries_of(connection, row.id))
+    yield "}"
+
+
+def _spliced(groups: Iterator[Iterator[str]]) -> Iterator[str]:
+    """A list of what comes in pieces itself."""
+    yield "["
+    before = ""
+    for pieces in groups:
+        yield before
+        yield from pieces
+        before = ","
+    yield "]"
 
 
 def _listed(values: Iterator[str]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from api.routes import (
     environments,
     events,
     health,
+    keeping,
     lives,
     metrics,
     sessions,
@@ -30,6 +31,7 @@ from api.routes import (
     tasks,
     unsupported,
     usage,
+    users,
     work,
 )
 from overnight import __version__, collector, logs
@@ -45,6 +47,8 @@ PARTS = (
     events,
     usage,
     budgets,
+    users,
+    keeping,
     agents,
     environments,
     work,
@@ -78,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(Requests),
             Middleware(Authenticate),
-            Middleware(BodyLimit, limit=settings.max_body_bytes),
+            Middleware(BodyLimit, limit=settings.max_body_bytes, import_limit=settings.max_import_bytes),
         ],
         exception_handlers={OvernightError: handle, HTTPException: handle, RequestValidationError: handle},
     )

@@ -13,7 +13,7 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, Session
 from overnight.pricing import Tokens, cost_nanousd
 from overnight.settings import Settings
 from overnight.states import UNCLOSED
-from overnight.store import environments, forecasts, sessions, submissions
+from overnight.store import environments, forecasts, sessions, submissions, users
 from overnight.store.budget_words import usd
 from overnight.store.forecasts import Asking, Usual
 
@@ -74,7 +74,8 @@ def _of_a_new_one(
     environments.check_open(connection, workspace_id, request.environment_id or DEFAULT_ENVIRONMENT)
     choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
     resolved = choice.resolved
-    system = resolved.system if request.system is None else request.system
+    said = resolved.system if request.system is None else request.system
+    system = users.introduced(connection, workspace_id, request.user_id, said)
     most = request.max_tokens or resolved.max_tokens
     described = [{"type": "text", "text": json.dumps(resolved.tools)}] if resolved.tools else []
     asking = Asking("", 0, request.model or resolved.model, system, most, described)

@@ -64,6 +64,11 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
 
 
+def actor_of(request: HTTPConnection) -> str:
+    """The id of the request's key."""
+    return cast(str, request.state.key_id)
+
+
 def idle_check(settings: Settings) -> float:
     """Seconds until a session that is created idle must look after its own expiry; 0: never."""
     look = next_look(limits_of(settings), created_at=SOME_DAY, now=SOME_DAY)

@@ -13,6 +13,8 @@ BUDGET = "bdgt"
 ENVIRONMENT = "env"
 WORK = "work"
 SNAPSHOT = "snap"
+TOMBSTONE = "tomb"
+TRANSCRIPT = "trns"
 REQUEST = "req"
 
 

@@ -144,6 +144,9 @@ class Session(Usage, table=True):
         partial_index("session_forks", "forked_from", where="forked_from IS NOT NULL"),
         partial_index("session_environment", "environment_id", where=f"environment_id <> '{DEFAULT_ENVIRONMENT}'"),
         partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
+        partial_index("session_kept", "workspace_id", "life", "archived_at", where="archived_at IS NOT NULL"),
+        partial_index("session_idle", "workspace_id", "idle_since", where="idle_since IS NOT NULL AND life = 'active'"),
+        partial_index("session_user", "workspace_id", "user_id", "created_at", where="user_id IS NOT NULL"),
     )
 
     id: str = Field(primary_key=True)
@@ -213,6 +216,7 @@ class Task(Usage, table=True):
         partial_index("task_stops", "id", where="stop_request IS NOT NULL AND status = 'running'"),
         Index("task_listing", "workspace_id", "created_at", "id"),
         partial_index("task_held", "held_by", where="wait_reason = 'budget'"),
+        partial_index("task_user", "workspace_id", "user_id", where="user_id IS NOT NULL"),
         partial_index("task_reserved", "workspace_id", where="reserved_at IS NOT NULL AND status = 'running'"),
     )
 

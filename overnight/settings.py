@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     port: int = 8000
     api_key: SecretStr | None = None
     max_body_bytes: int = 4_194_304
+    max_import_bytes: int = 268_435_456
     key_cache: float = 5.0  # a revoked key works at most this long
     keep_alive: float = 15.0
     poll_interval: float = 1.0  # how often streams and waits look into SQL when Redis is silent
@@ -66,7 +67,12 @@ class Settings(BaseSettings):
     max_age: float = 0.0
     expiry_notice: float = 3_600.0
     summary_attempts: int = 3
-    retention_days: float = 0.0
+
+    # Retention: days for which things are kept, unless their workspace says otherwise. Zero is for ever, but of what
+    # is deleted: until the next sweep.
+    retention_days: float = Field(default=0.0, ge=0)  # archived sessions
+    retention_deleted_days: float = Field(default=0.0, ge=0)
+    retention_transcript_days: float = Field(default=0.0, ge=0)  # of the Agent SDK, since the last line
 
     # Flower
     flower_port: int = 5555

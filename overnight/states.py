@@ -74,6 +74,13 @@ class Life(StrEnum):
     DELETED = "deleted"  # invisible at once; its rows go with the next purge
 
 
+class Removal(StrEnum):
+    """What is removed, as the audit log tells of it."""
+
+    SESSION = "session"
+    USER = "user"  # all of one's data
+
+
 class ArchiveReason(StrEnum):
     IDLE = "idle"
     MAX_AGE = "max_age"

@@ -69,6 +69,7 @@ class Process:
         )
         self.chance = random.SystemRandom()
         self.draining = threading.Event()
+        self.tidy_at = 0.0  # when folders of deleted sessions are looked for next; monotonic
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="loop", daemon=True)
 

@@ -6,14 +6,16 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api import changing, paging, render, submitting
+from api import changing, exporting, importing, paging, render, submitting
 from api.answers_sessions import DeletedSession, MessagePage, SentPage, SessionAnswer, SessionPage
 from api.documented import failures, shown
 from api.failures import Json
 from api.idempotent import IdempotencyKey, Outcome, perform
-from api.parts import parts_of, workspace_of
+from api.parts import actor_of, parts_of, workspace_of
+from api.schemas_portable import SessionFile
 from api.schemas_sessions import MessageList, SessionChange, SessionList, SessionRequest
 from api.text import Text
+from overnight.portable import writing
 from overnight.store import ledger, pins, sent, session_changes, session_pages, sessions
 from overnight.store.idempotency import Answer
 
@@ -33,6 +35,27 @@ def create_session(request: Request, body: SessionRequest, idempotency_key: Idem
         lambda connection: submitting.session(connection, workspace_id, body, settings),
         location=PREFIX,
     )
+
+
+@router.post("/import", responses={**shown(SessionAnswer), **failures(413)})
+def import_session(request: Request, body: SessionFile, idempotency_key: IdempotencyKey = None) -> Response:
+    """A session out of a file of `GET /v1/sessions/{session_id}/export`: new ids, the same ledger."""
+    workspace_id, settings = workspace_of(request), parts_of(request).settings
+    return perform(
+        request,
+        body,
+        idempotency_key,
+        lambda connection: importing.session(connection, workspace_id, body, settings),
+        location=PREFIX,
+    )
+
+
+@router.get("/{session_id}/export", responses={**shown(SessionFile), **failures(404)})
+def export_session(request: Request, session_id: SessionId) -> Response:
+    """One file with all that was said, done and paid, which another Overnight can read."""
+    with parts_of(request).database.snapshot() as connection:
+        session = sessions.get(connection, workspace_of(request), session_id)
+        return exporting.sent(writing.session(connection, session), session.id)
 
 
 @router.get("/{session_id}", responses={**shown(SessionAnswer), **failures(404)})
@@ -87,10 +110,10 @@ def archive_session(request: Request, session_id: SessionId) -> Response:
 
 @router.delete("/{session_id}", responses={**shown(DeletedSession), **failures(404)})
 def delete_session(request: Request, session_id: SessionId) -> Response:
-    """Gone at once for everybody; its rows follow."""
+    """Gone at once for everybody; its rows and files follow, and a tombstone stays in `/v1/audit`."""
     parts = parts_of(request)
     with parts.database.write() as connection:
-        sessions.delete(connection, workspace_of(request), session_id)
+        sessions.delete(connection, workspace_of(request), session_id, actor=actor_of(request))
     parts.after_commit.hint_stop(session_id)
     parts.after_commit.nudge(session_id)
     return Json({"id": session_id, "type": "session_deleted"})

@@ -10,7 +10,7 @@ from overnight.context_models import Pin
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
 from overnight.models import Message, Session
-from overnight.store import contexts, events, session_changes, session_pages, sessions
+from overnight.store import contexts, events, session_changes, session_pages, sessions, users
 from overnight.store.contexts import Begun
 from overnight.store.events import Draft
 from overnight.store.places import Place, reserve
@@ -48,7 +48,7 @@ def unpin(connection: Connection, workspace_id: str, session_id: str, seq: int) 
 
 
 def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
-    """Nothing that was said so far is sent any more; all of it stays readable. Pins go as well.
+    """Nothing that was said so far is sent any more; all of it stays readable. Pins go; the user's profile is renewed.
 
     Raises `NotFound`, `InvalidRequest` while the session works, `SessionClosed`.
     """
@@ -59,6 +59,7 @@ def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
     session_changes.check_at_rest(seen, place.now, "session")
     connection.execute(delete(Pin).where(col(Pin.session_id) == session_id))
     _begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
+    _renew_profile(connection, seen.session)
     told = Draft(event_types.CONTEXT_RESET, {"context_from": place.ledger_seq})
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [told])
 
@@ -102,6 +103,12 @@ def _begin(connection: Connection, session: Session, place: Place, chosen: Cut, 
     kept = contexts.pins(connection, session.id, chosen.begin_after)
     begun = Begun(number, place.ledger_seq, place.now)
     contexts.insert(connection, session.workspace_id, session.id, begun, chosen, kept, model=model)
+
+
+def _renew_profile(connection: Connection, session: Session) -> None:
+    """Nothing of what was sent so far is in Claude's cache any more, so what is known of the user may change now."""
+    system = users.introduced(connection, session.workspace_id, session.user_id, session.system)
+    connection.execute(update(Session).where(col(Session.id) == session.id).values(system=system))
 
 
 def _companion(row: Message) -> int | None:

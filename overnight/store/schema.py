@@ -12,6 +12,7 @@ from overnight import (  # noqa: F401 (the metadata's tables)
     budget_models,
     context_models,
     environment_models,
+    keeping_models,
     session_models,
 )
 from overnight.models import DEFAULT_WORKSPACE, Workspace

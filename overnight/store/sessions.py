@@ -12,8 +12,18 @@ from overnight import event_types
 from overnight.errors import InvalidRequest, NotFound
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
-from overnight.states import LIFE_MOVES, TASK_MOVES, UNCLOSED, UNFINISHED, ArchiveReason, Life, TaskStatus, sources
-from overnight.store import abandon, events, labels, work
+from overnight.states import (
+    LIFE_MOVES,
+    TASK_MOVES,
+    UNCLOSED,
+    UNFINISHED,
+    ArchiveReason,
+    Life,
+    Removal,
+    TaskStatus,
+    sources,
+)
+from overnight.store import abandon, events, labels, tombstones, users, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
@@ -66,7 +76,7 @@ def create(
         workspace_id=workspace_id,
         model=new.model,
         max_tokens=new.max_tokens,
-        system=new.system,
+        system=users.introduced(connection, workspace_id, new.user_id, new.system),
         title=new.title,
         notes=new.notes,
         labels=new.labels,
@@ -139,10 +149,11 @@ def archive(connection: Connection, workspace_id: str, session_id: str) -> Sessi
     return get(connection, workspace_id, session_id)
 
 
-def delete(connection: Connection, workspace_id: str, session_id: str) -> None:
-    """Hides a session at once; the next purge removes its rows. Raises `NotFound`."""
+def delete(connection: Connection, workspace_id: str, session_id: str, *, actor: str = tombstones.RETENTION) -> None:
+    """Hides a session at once, as `actor` wishes; the next purge removes its rows. Raises `NotFound`."""
     if not _close(connection, workspace_id, session_id, Life.DELETED, event_types.SESSION_DELETED):
         raise NotFound(f"session {session_id} not found")
+    tombstones.begin(connection, workspace_id, Removal.SESSION, session_id, actor)
 
 
 def _close(
@@ -168,7 +179,7 @@ def _close(
     )
     if connection.execute(statement).rowcount == 0:
         return False
-    _cancel_unfinished(connection, session_id, f"session {life}")
+    cancel_unfinished(connection, session_id, f"session {life}")
     work.wind_up(connection, session_id)
     drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
     place = reserve(connection, session_id, events=len(drafts))
@@ -176,7 +187,8 @@ def _close(
     return True
 
 
-def _cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
+def cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
+    """In a transaction that has taken the session's row."""
     for task in every(connection, Task, IN_A_STEP, {"session_id": session_id}):
         abandon.open_calls(connection, task, f"the {reason}")
     connection.execute(

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from overnight.store import leases, sweeps, tasks, work, work_pages, work_turns
+from overnight.states import Removal
+from overnight.store import leases, retention, sweeps, tasks, tombstones, work, work_pages, work_turns
 from overnight.store.database import Database
+from overnight.store.retention import Periods, Rules
 from tests.conftest import TEMPLATE
 from tests.servers import Postgres
 
@@ -43,10 +45,15 @@ FOUR_OWNED = """
 UPDATE sessions SET lease_owner = 'a#1', lease_expires_at = now()
 WHERE id IN ('sesn_6', 'sesn_7', 'sesn_8', 'sesn_9')"""
 
+MONTH = Rules(Periods(archived_days=30), {})
+ITS_MONTH = Rules(Periods(), {"w": {"idle_days": 30, "archived_days": 30, "deleted_days": None}})
+
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "what is due": sweeps.take_due,
-    "what is deleted": lambda connection: sweeps.purgeable(connection, 0.0),
-    "what is past its retention": lambda connection: sweeps.purgeable(connection, 30.0),
+    "what is deleted": lambda connection: retention.purgeable(connection, Rules(Periods(), {}), 50),
+    "what is past its retention": lambda connection: retention.outlived(connection, MONTH, 50),
+    "what a workspace keeps no longer": lambda connection: retention.outlived(connection, ITS_MONTH, 50),
+    "who is being erased": lambda connection: tombstones.unfinished(connection, Removal.USER, 50),
     "which keys are old": sweeps.forget_idempotency_keys,
     "what is to stop": tasks.stopping,
     "what a predecessor held": lambda connection: leases.free_predecessor(connection, "a#2"),
@@ -147,6 +154,8 @@ def test_on_sqlite_indexes_serve_as_well(database: Database) -> None:
         "what is due": "session_due (wake_at<?)",
         "what is deleted": "session_purge (life=?",
         "what is past its retention": "archived_at<?)",
+        "what a workspace keeps no longer": "session_idle (workspace_id=? AND idle_since>? AND idle_since<?)",
+        "who is being erased": "tombstone_open",
         "which keys are old": "idempotency_age (created_at<?)",
         "what is to stop": "task_stops",
         "whether there is work": "work_live",

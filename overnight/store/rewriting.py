@@ -23,11 +23,13 @@ from sqlmodel import SQLModel
 
 from overnight.crypto.vault import MARK, PREFIX_LENGTH, Vault, prefix_of
 from overnight.errors import Unreadable
-from overnight.store import data_keys
+from overnight.store import data_keys, schema
 from overnight.store.database import Database
 from overnight.store.sealed import SealedText
 
 BATCH = 200  # rows, held for some milliseconds
+
+assert schema  # which has every table known
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ A sealed value is `$1$`, its data key's id, `$`, and the base64 of nonce and AES
 with `$`, so plain values live beside sealed ones. What is authenticated beside the text: version, data key and column.
 """
 
-import base64
 import os
 import threading
 import time
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -48,10 +48,14 @@ class DataKey:
     """A data key in memory."""
 
     def __init__(self, key_id: str, secret: bytes) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # here: most commands seal nothing
+        # Here and not above, because most commands seal nothing.
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self.prefix = prefix_of(key_id)
+        self._refusals = (InvalidTag, ValueError)
         self._cipher: AESGCM = AESGCM(secret)
+        self._places: dict[str, bytes] = {}
         self._sealed = 0
         self._stale_at = time.monotonic() + MOST_AGE
 
@@ -63,21 +67,22 @@ class DataKey:
         self._sealed += 1
         nonce = os.urandom(NONCE)
         body = nonce + self._cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), self._beside(place))
-        return self.prefix + base64.b64encode(body).decode("ascii")
+        return self.prefix + _written(body)
 
     def open(self, text: str, place: str) -> str:
         """Raises `Unreadable` where the value is not what was sealed for this place."""
-        from cryptography.exceptions import InvalidTag
-
         try:
-            body = base64.b64decode(text[PREFIX_LENGTH:], validate=True)
+            body = _read(text[PREFIX_LENGTH:])
             plain = self._cipher.decrypt(body[:NONCE], body[NONCE:], self._beside(place))
-        except (InvalidTag, ValueError):
+        except self._refusals:
             raise Unreadable(f"a value of {place} is not what was sealed there: it was damaged or moved") from None
         return plain.decode("utf-8", "surrogatepass")
 
     def _beside(self, place: str) -> bytes:
-        return f"{self.prefix}{place}".encode()
+        beside = self._places.get(place)
+        if beside is None:
+            beside = self._places[place] = f"{self.prefix}{place}".encode()
+        return beside
 
 
 class Vault:
@@ -177,17 +182,25 @@ def missing(*master_ids: str) -> Unreadable:
 def _wrap(key_id: str, secret: bytes, master: MasterKey) -> Wrapped:
     nonce = os.urandom(NONCE)
     body = nonce + _wrapper(master).encrypt(nonce, secret, key_id.encode())
-    return Wrapped(key_id, master.id, base64.b64encode(body).decode("ascii"))
+    return Wrapped(key_id, master.id, _written(body))
 
 
 def _unwrap(key: Wrapped, master: MasterKey) -> bytes:
     from cryptography.exceptions import InvalidTag
 
     try:
-        body = base64.b64decode(key.wrapped, validate=True)
+        body = _read(key.wrapped)
         return _wrapper(master).decrypt(body[:NONCE], body[NONCE:], key.id.encode())
     except (InvalidTag, ValueError):
         raise Unreadable(f"data key {key.id} does not open with key {master.id}: its row was damaged") from None
+
+
+def _written(body: bytes) -> str:
+    return b2a_base64(body, newline=False).decode("ascii")
+
+
+def _read(text: str) -> bytes:
+    return a2b_base64(text, strict_mode=True)
 
 
 def _wrapper(master: MasterKey) -> "AESGCM":

@@ -29,8 +29,8 @@ BACK_OFF = (0.1, 5.0)
 class Hub:
     """Listens as long as it is open, and comes back after every loss of Redis."""
 
-    def __init__(self, redis_url: str, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, redis_url: str, wire: Wire | None = None) -> None:
+        self._wire = wire or Wire(())
         self._redis: Redis = Redis.from_url(
             redis_url,
             socket_timeout=SOCKET_TIMEOUT,

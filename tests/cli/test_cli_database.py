@@ -98,31 +98,3 @@ def test_doctor_tells_an_old_schema_and_sessions_that_nobody_takes(on_database: 
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     assert checks_of(on_database, 3)["schema"][0] == "fail"
     database.close()
-
-
-def test_encryption_from_a_new_key_to_doctor(on_database: Shell) -> None:
-    key, other = (on_database.run("keys", "new-encryption").expect(0) for _ in range(2))
-    key_id = key.err.split()[1].rstrip(":")
-    assert "OVERNIGHT_ENCRYPTION_KEYS" in key.err
-    assert checks_of(on_database, 0)["encryption"][1].startswith("off")
-    assert "new-encryption" in on_database.run("keys", "rotate-encryption").expect(2).err
-    keyed = on_database.with_settings(OVERNIGHT_ENCRYPTION_KEYS=key.out.strip())
-    assert keyed.run("keys", "rotate-encryption", "--json").expect(0).json["key"] == key_id
-    assert checks_of(keyed, 0)["encryption"] == ("ok", f"contents are written with key {key_id}")
-    two = on_database.with_settings(OVERNIGHT_ENCRYPTION_KEYS=f"{other.out.strip()},{key.out.strip()}")
-    assert checks_of(two, 0)["encryption keys"][0] == "warn"
-    for without in (on_database, on_database.with_settings(OVERNIGHT_ENCRYPTION_KEYS=other.out.strip())):
-        verdict, detail = checks_of(without, 3)["encryption"]
-        assert (verdict, key_id in detail) == ("fail", True)
-    refused = on_database.with_settings(OVERNIGHT_ENCRYPTION_KEYS=other.out.strip()).run("keys", "rotate-encryption")
-    assert key_id in refused.expect(3).err
-    assert "--yes" in on_database.run("keys", "forget-encryption", key_id).expect(2).err
-    on_database.run("keys", "forget-encryption", key_id, "--yes").expect(0)
-    assert checks_of(on_database, 0)["encryption"][0] == "ok"
-    assert "doctor" in on_database.run("keys", "forget-encryption", key_id, "--yes").expect(2).err
-
-
-def test_a_wrong_encryption_key_is_named_and_not_shown(on_database: Shell) -> None:
-    wrong = on_database.with_settings(OVERNIGHT_ENCRYPTION_KEYS="hush-hush").run("keys", "list").expect(2)
-    assert "OVERNIGHT_ENCRYPTION_KEYS" in wrong.err
-    assert "hush-hush" not in wrong.err

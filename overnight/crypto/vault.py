@@ -110,12 +110,19 @@ class Vault:
         key = self._writing
         if self._checked and (not self.is_on or (key is not None and not key.is_spent)):
             return
-        with self._making:
-            if not self._checked:
-                self.check()
-                self._checked = True
-            if self._newest is not None and (self._writing is None or self._writing.is_spent):
-                self._writing = self._new_key(self._newest)
+        if not self._making.acquire(blocking=key is None):
+            return  # another thread makes the next one, and this one is good for a little longer
+        try:
+            self._make_ready()
+        finally:
+            self._making.release()
+
+    def _make_ready(self) -> None:
+        if not self._checked:
+            self.check()
+            self._checked = True
+        if self._newest is not None and (self._writing is None or self._writing.is_spent):
+            self._writing = self._new_key(self._newest)
 
     def check(self) -> None:
         """Raises `Unreadable` where the database has data keys that none of the master keys opens."""

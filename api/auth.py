@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from overnight.errors import Unauthenticated
+from overnight.errors import Unauthenticated, Unreadable
 from overnight.store import keys
 from overnight.store.database import Database
 from overnight.store.keys import Opened
@@ -48,7 +48,7 @@ class KeyRing:
                     keys.add(connection, BOOTSTRAP, self._bootstrap)
             except IntegrityError:
                 pass  # another API process was quicker
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, Unreadable) as error:
                 log.warning("bootstrap_key_waits", error=type(error).__name__)
                 return
             self._bootstrap = None

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import failures
-from overnight.errors import Unavailable
+from overnight.errors import Unavailable, Unreadable
 from overnight.ids import REQUEST, new_id
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ def _report(error: Exception, request_id: str) -> None:
     if failure.status < 500:
         return
     origin = f"({type(error.orig).__name__})" if isinstance(error, DBAPIError) else ""
-    known = isinstance(failure, Unavailable)
+    known = isinstance(failure, Unavailable | Unreadable)
     trace = None if known else "".join(traceback.format_tb(error.__traceback__))
     log.error("request_failed", error=f"{type(error).__name__}{origin}", request_id=request_id, trace=trace)
 

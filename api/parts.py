@@ -14,6 +14,7 @@ from api.auth import KeyRing
 from api.hub import Hub
 from overnight import price_list
 from overnight.after_commit import AfterCommit
+from overnight.crypto.wire import Wire
 from overnight.expiry import Limits, next_look
 from overnight.settings import Settings
 from overnight.store.database import Database
@@ -37,13 +38,14 @@ async def opened(settings: Settings) -> AsyncIterator[Parts]:
     """Neither the database nor Redis need be there yet."""
     price_list.use(settings.prices)
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    database = Database(settings.sql_url, pool_size=THREADS)
-    after_commit = AfterCommit(settings.redis_url)
+    wire = Wire(settings.master_keys)
+    database = Database(settings.sql_url, THREADS, settings.master_keys)
+    after_commit = AfterCommit(settings.redis_url, wire)
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
     keys = KeyRing(database, settings.key_cache, bootstrap)
     await run_in_threadpool(keys.admit_bootstrap)
     try:
-        async with Hub(settings.redis_url) as hub:
+        async with Hub(settings.redis_url, wire) as hub:
             yield Parts(settings, database, after_commit, hub, keys)
     finally:
         await run_in_threadpool(after_commit.close)

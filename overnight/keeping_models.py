@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from overnight.models import count, json_text, partial_index
+from overnight.models import count, json_text, partial_index, sealed
 from overnight.states import Removal, one_of
 
 MAIN = ""  # as a subpath: the transcript of the session itself, not of a subagent
@@ -19,7 +19,7 @@ class User(SQLModel, table=True):
 
     workspace_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)  # the caller's own
-    profile: dict[str, Any] = json_text()
+    profile: dict[str, Any] = sealed("users.profile")
     created_at: datetime
     updated_at: datetime
 
@@ -77,7 +77,7 @@ class Transcript(SQLModel, table=True):
     subpath: str = MAIN
     end_seq: int = count()
     mtime: int = Field(sa_type=BigInteger)  # milliseconds since 1970; grows with each append
-    summary: dict[str, Any] | None = json_text()
+    summary: dict[str, Any] | None = sealed("transcripts.summary")
     created_at: datetime
     updated_at: datetime
 
@@ -94,5 +94,5 @@ class TranscriptEntry(SQLModel, table=True):
     seq: int = Field(primary_key=True, sa_type=BigInteger)
     workspace_id: str
     uuid: str | None = None
-    entry: dict[str, Any] = json_text()
+    entry: dict[str, Any] = sealed("transcript_entries.entry")
     created_at: datetime

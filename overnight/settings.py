@@ -6,19 +6,27 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from overnight import price_list
+from overnight.crypto import masters
+from overnight.crypto.masters import MasterKey
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="OVERNIGHT_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+        env_prefix="OVERNIGHT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     # Where things are. Empty means the embedded one in the data directory.
     data_dir: Path = Path(".overnight")
     database_url: str = ""
     redis_url: str = ""
+    encryption_keys: SecretStr | None = None  # of contents at rest: newest first, separated by commas
 
     # Claude. Without a key the simulator answers, and everything says so.
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
@@ -87,6 +95,13 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
 
+    @field_validator("encryption_keys")
+    @classmethod
+    def check_encryption_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            masters.read(keys.get_secret_value())
+        return keys
+
     @field_validator("prices")
     @classmethod
     def check_prices(cls, file: Path | None) -> Path | None:
@@ -98,6 +113,11 @@ class Settings(BaseSettings):
     @property
     def sql_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'overnight.db'}"
+
+    @property
+    def master_keys(self) -> tuple[MasterKey, ...]:
+        """Newest first; none: contents are stored as they are."""
+        return masters.read(self.encryption_keys.get_secret_value()) if self.encryption_keys else ()
 
     @property
     def is_simulated(self) -> bool:

@@ -138,7 +138,7 @@ class Fitting:
                 self._persist(pauses.park, self.turn, pause, heard.call)
                 return Next(lease, None)
             case _:  # better without a summary than not at all
-                log.warning("not_summarised", session=lease.session_id, error=heard.failure.error["message"])
+                log.warning("not_summarised", session=lease.session_id, error=heard.failure.error["type"])
                 return self._begin(Cut("window", begin_after, self._first(begin_after)), heard.call)
 
     def _halted(self, heard: Heard) -> Next | None:

@@ -14,6 +14,7 @@ import uvloop
 
 from overnight import price_list
 from overnight.after_commit import AfterCommit
+from overnight.crypto.wire import Wire
 from overnight.expiry import Limits
 from overnight.settings import Settings
 from overnight.store import leases, pauses
@@ -47,8 +48,9 @@ class Process:
         self.settings = settings
         self.owner = f"{node}#{secrets.token_hex(4)}"
         self.slots = slots
-        self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
-        self.after_commit = AfterCommit(settings.redis_url)
+        masters = settings.master_keys
+        self.database = Database(settings.sql_url, min(slots + 2, MOST_CONNECTIONS), masters)
+        self.after_commit = AfterCommit(settings.redis_url, Wire(masters))
         self.governor = Governor(settings, self.owner)
         self.holdings = Holdings()
         self.agents = Agents(self.database, settings)
@@ -57,7 +59,7 @@ class Process:
         self.mcp = McpServers(allow_commands=settings.allow_mcp_commands)
         self.bounds = Bounds.of(settings)
         self.reports = ThreadPoolExecutor(1, "reports")
-        own_connection = Database(settings.sql_url, pool_size=1)
+        own_connection = Database(settings.sql_url, pool_size=1)  # it uses no contents
         self.budgeted = Budgeted()
         self.keeper = Keeper(
             own_connection, self.holdings, self.budgeted, self.owner, ttl=settings.lease_ttl, slots=slots

@@ -82,7 +82,12 @@ def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveRea
     if lease.summary_attempts + 1 >= process.settings.summary_attempts:
         return _close(process, held, lease, reason, None, problem, None)
     delay = process.settings.retry_base * 2**lease.summary_attempts
-    log.warning("summary_failed", session=lease.session_id, attempt=lease.summary_attempts + 1, error=problem)
+    log.warning(
+        "summary_failed",
+        session=lease.session_id,
+        attempt=lease.summary_attempts + 1,
+        error=heard.failure.error["type"],
+    )
     return persist(process, held, retirement.postpone, lease, delay)
 
 

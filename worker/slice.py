@@ -1,11 +1,12 @@
 """One Celery message's worth of work: take the session, run its due steps while time is left, let go."""
 
 import time
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from overnight.errors import LeaseLost, SessionPaused
+from overnight.errors import LeaseLost, SessionPaused, Unreadable
 from overnight.history.context import Entry
 from overnight.history.policy import Policy
 from overnight.models import Task
@@ -27,8 +28,22 @@ from worker.retire import retire
 log = structlog.get_logger(__name__)
 
 
+#: A session that cannot be read is looked at again after so long, seconds: its key may have been set.
+UNREADABLE_PAUSE = 60.0
+
+
 def run_slice(process: Process, session_id: str) -> None:
-    """Advances one session. A stale, doubled or late wake-up finds it owned or with nothing due, and does nothing."""
+    """Advances one session. A stale, doubled or late wake-up finds it owned or with nothing due, and does nothing.
+
+    One that cannot be read for want of a key stays as it is, tasks and all, for when the key is there.
+    """
+    try:
+        _run(process, session_id)
+    except Unreadable as error:
+        log.error("contents_unreadable", session=session_id, error=error.message)
+
+
+def _run(process: Process, session_id: str) -> None:
     ttl = process.settings.lease_ttl
     asked_at = time.monotonic()
     with process.database.write() as connection:
@@ -44,6 +59,9 @@ def run_slice(process: Process, session_id: str) -> None:
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
             _leave(process, lease)
+        except Unreadable:
+            _put_off(process, lease)
+            raise
         finally:
             cast.close()
             if held.grant is not None:
@@ -131,6 +149,12 @@ def _leave(process: Process, lease: Lease) -> None:
     """Frees the session if it is ours all the same: its task was cancelled in our hands, or a commit's answer lost."""
     with process.database.write() as connection:
         leases.let_go(connection, lease, lease.now)
+
+
+def _put_off(process: Process, lease: Lease) -> None:
+    next_look = lease.now + timedelta(seconds=UNREADABLE_PAUSE)
+    with process.database.write() as connection:
+        leases.let_go(connection, lease, next_look, idle_since=lease.idle_since, notified_at=lease.notified_at)
 
 
 def _tell(process: Process, session_id: str) -> None:

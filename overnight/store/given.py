@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Text, select, type_coerce
+from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from overnight.models import Event, ToolCall
 from overnight.states import CallStatus
 from overnight.store import sessions, tool_calls
 from overnight.store.events import Draft
-from overnight.store.rows import first
+from overnight.store.rows import every
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,14 @@ def before(connection: Connection, workspace_id: str, session_id: str, said: Sai
 
 def last(connection: Connection, call: ToolCall, said: Said) -> Draft | None:
     """The event of the last answer of this type to the call."""
-    about_it = type_coerce(col(Event.payload), Text).contains(f'"{said.field}":"{call.id}"', autoescape=True)
     statement = (
         select(Event)
-        .where(col(Event.session_id) == call.session_id, col(Event.type) == said.type, about_it)
+        .where(col(Event.session_id) == call.session_id, col(Event.type) == said.type)
+        .where(col(Event.task_id) == call.task_id, col(Event.created_at) >= call.created_at)
         .order_by(col(Event.seq).desc())
-        .limit(1)
     )
-    event = first(connection, Event, statement)
-    return None if event is None else Draft(event.type, event.payload, event.task_id, event.id)
+    # Looked for here, because SQL cannot look into payloads that are encrypted.
+    for event in every(connection, Event, statement):
+        if event.payload.get(said.field) == call.id:
+            return Draft(event.type, event.payload, event.task_id, event.id)
+    return None

@@ -21,7 +21,6 @@ class Prepared:
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
-        self._forms: dict[str, _Form] = {}
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any | None:
         """The first row, as a named tuple."""
@@ -42,9 +41,11 @@ class Prepared:
         return written
 
     def _form(self, dialect: Dialect) -> "_Form":
-        form = self._forms.get(dialect.name)
+        # The dialect keeps it, because the vault that seals values is the dialect's.
+        forms: dict[Prepared, _Form] = dialect.__dict__.setdefault("prepared", {})
+        form = forms.get(self)
         if form is None:
-            form = self._forms[dialect.name] = _Form(self._statement, dialect)
+            form = forms[self] = _Form(self._statement, dialect)
         return form
 
 

@@ -13,6 +13,7 @@ from overnight import (  # noqa: F401 (the metadata's tables)
     context_models,
     environment_models,
     keeping_models,
+    key_models,
     session_models,
 )
 from overnight.models import DEFAULT_WORKSPACE, Workspace

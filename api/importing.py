@@ -20,7 +20,8 @@ from overnight.store.transcripts import Entry, Fold, Key
 def session(connection: Connection, workspace_id: str, file: SessionFile, settings: Settings) -> Outcome:
     """A new session with fresh ids."""
     session_id = imports.session(connection, workspace_id, file.document(settings), idle_check=idle_check(settings))
-    return Outcome(session_id, Answer(200, render.session(session_pages.find(connection, workspace_id, session_id))))
+    made = session_pages.find(connection, workspace_id, session_id)
+    return Outcome(session_id, Answer(200, render.session(made, settings)))
 
 
 def user(connection: Connection, workspace_id: str, user_id: str, file: UserFile, settings: Settings) -> Outcome:

@@ -43,13 +43,19 @@ def _columns(section: Section) -> tuple[str, ...]:
     return tuple(name for name in fields if name not in EVERYWHERE and name not in section.left_out)
 
 
-SESSION = Section("session", Session, ("id",), frozenset(AT_WORK | {"budget_warned", "summary_attempts"}))
+RESERVED = {"reserved_nanousd", "reserved_tokens", "reserved_at"}
+#: Where it came from is not there elsewhere.
+ORIGIN = {"forked_from", "forked_at"}
+
+SESSION = Section(
+    "session", Session, ("id",), frozenset(AT_WORK | ORIGIN | {"budget_warned", "summary_attempts", "paused_at"})
+)
 AGENT = Section("agent", AgentVersion, ("agent_id",), frozenset({"agent_id", "version", "created_at"}))
 TASKS = Section(
     "tasks",
     Task,
     ("seq",),
-    frozenset({"budget_warned", "held_by", "reserved_nanousd", "reserved_tokens", "reserved_at", "retry_since"}),
+    frozenset(RESERVED | {"budget_warned", "held_by", "retry_since", "agent_id", "agent_version"}),
 )
 MESSAGES = Section("messages", Message, ("seq",))
 TOOL_CALLS = Section("tool_calls", ToolCall, ("message_seq", "place"))

@@ -14,7 +14,7 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION
 from overnight.portable.document import Document, Row, renamed
 from overnight.portable.sections import TAKEN_OVER, Section
 from overnight.states import Life
-from overnight.store import agents, environments, events, sessions
+from overnight.store import agents, environments, events, labels, sessions
 from overnight.store.agents import Definition
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import read_clock
@@ -43,6 +43,7 @@ def session(
     row = _session_row(connection, workspace_id, document, at, idle_check)
     was, owner = document.session["user_id"], user_id or document.session["user_id"]
     insert_rows(connection, Session, [{**row, "id": session_id, "user_id": owner}])
+    labels.add(connection, workspace_id, session_id, row["labels"])
     users = {was: owner} if was is not None else {}
     for section in TAKEN_OVER:
         fixed = {"workspace_id": workspace_id, "session_id": session_id}
@@ -96,6 +97,7 @@ def _session_row(
         "environment_id": _environment(connection, workspace_id, said["environment_id"]),
         "idle_since": at if is_open else None,
         "wake_at": at + timedelta(seconds=idle_check) if wakes else None,
+        "paused_at": at if said["life"] == Life.PAUSED else None,
         "archived_at": None if is_open else at,
         "created_at": at,
         "updated_at": at,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import choose_encoder
 from redis import Redis
 from redis.exceptions import RedisError
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from api.documented import failures
 from api.exposition import Figures, registry_of
@@ -20,8 +20,14 @@ from overnight.store import figures, nodes
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["health"])
 
+EXPOSITION = {name: {"schema": {"type": "string"}} for name in ("text/plain", "application/openmetrics-text")}
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=failures())
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": EXPOSITION, "description": "In the format that `Accept` asks for"}, **failures()},
+)
 def metrics(request: Request) -> Response:
     """Tasks, processes and Claude's limits as the workers have learned them, of the whole installation."""
     found = _figures(parts_of(request))

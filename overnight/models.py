@@ -153,7 +153,6 @@ class Session(Usage, table=True):
         partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
         partial_index("session_kept", "workspace_id", "life", "archived_at", where="archived_at IS NOT NULL"),
         partial_index("session_idle", "workspace_id", "idle_since", where="idle_since IS NOT NULL AND life = 'active'"),
-        partial_index("session_user", "workspace_id", "user_id", "created_at", where="user_id IS NOT NULL"),
     )
 
     id: str = Field(primary_key=True)

@@ -16,7 +16,6 @@ TABLES = ("transcript_entries", "transcripts", "tombstones", "retention", "users
 INDEXES = (
     ("session_kept", "sessions", ["workspace_id", "life", "archived_at"], "archived_at IS NOT NULL"),
     ("session_idle", "sessions", ["workspace_id", "idle_since"], "idle_since IS NOT NULL AND life = 'active'"),
-    ("session_user", "sessions", ["workspace_id", "user_id", "created_at"], "user_id IS NOT NULL"),
     ("task_user", "tasks", ["workspace_id", "user_id"], "user_id IS NOT NULL"),
 )
 

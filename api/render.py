@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from api import render_agents, render_calls
 from api.moments import time
 from api.parts import limits_of
@@ -121,8 +119,8 @@ def _expires_at(row: Session, settings: Settings) -> datetime | None:
     return end[1] if end else None
 
 
-def event(row: Row[Any]) -> dict[str, Any]:
-    """From `store.events.LISTED`. What a user said is processed when its task starts; all else when it is written."""
+def event(row: Any) -> dict[str, Any]:
+    """From `store.events.Seen`. What a user said is processed when its task starts; all else when it is written."""
     said = row.type in event_types.SAID
     processed_at = (row.started_at or row.finished_at) if said else row.created_at
     shown = {"id": row.id, "type": row.type, "processed_at": time(processed_at), **row.payload}

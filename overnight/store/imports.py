@@ -14,7 +14,7 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION
 from overnight.portable.document import Document, Row, renamed
 from overnight.portable.sections import TAKEN_OVER, Section
 from overnight.states import Life
-from overnight.store import agents, environments, events, sessions
+from overnight.store import agents, environments, events, packs, sessions
 from overnight.store.agents import Definition
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import read_clock
@@ -49,6 +49,8 @@ def session(
         for rows in _batches(getattr(document, section.name)):
             connection.execute(insert(section.table), [_moved(section, each, names, users) | fixed for each in rows])
     sessions.cancel_unfinished(connection, session_id, "session was imported")
+    if row["life"] == Life.ARCHIVED:
+        packs.plan(connection, workspace_id, session_id)
     place = reserve(connection, session_id, events=1)
     told = {"session_id": document.session["id"], "exported_at": _text(document.exported_at)}
     events.append(

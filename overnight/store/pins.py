@@ -10,7 +10,7 @@ from overnight.context_models import Pin
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
 from overnight.models import Message, Session
-from overnight.store import contexts, events, session_changes, session_pages, sessions, users
+from overnight.store import contexts, events, ledger, session_changes, session_pages, sessions, users
 from overnight.store.contexts import Begun
 from overnight.store.events import Draft
 from overnight.store.places import Place, reserve
@@ -74,8 +74,7 @@ def _taken(connection: Connection, workspace_id: str, session_id: str, seq: int)
     """The message, in a transaction that has taken the session's row."""
     sessions.get(connection, workspace_id, session_id)
     place = reserve(connection, session_id)
-    statement = select(Message).where(col(Message.session_id) == session_id, col(Message.seq) == seq)
-    row = first(connection, Message, statement)
+    row = ledger.find(connection, session_id, seq)
     if row is None:
         raise NotFound(f"message {seq} of session {session_id} not found")
     if row.role == "system":

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam
 from overnight import event_types
 from overnight.models import Session
 from overnight.states import ArchiveReason, Life
-from overnight.store import calls, events, leases, work
+from overnight.store import calls, events, leases, packs, work
 from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
@@ -78,6 +78,7 @@ def archive(
         connection.rollback()
         return False
     work.wind_up(connection, lease.session_id)
+    packs.plan(connection, lease.workspace_id, lease.session_id)
     if call is not None:
         calls.record(connection, lease, stamp, None, call)
     _record(connection, lease, stamp, drafts)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlmodel import SQLModel, col
 
 from overnight import (  # noqa: F401 (the metadata's tables)
+    archive_models,
     budget_models,
     context_models,
     environment_models,

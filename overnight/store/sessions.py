@@ -23,7 +23,7 @@ from overnight.states import (
     TaskStatus,
     sources,
 )
-from overnight.store import abandon, events, labels, tombstones, users, work
+from overnight.store import abandon, events, labels, packs, tombstones, users, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
@@ -181,6 +181,8 @@ def _close(
         return False
     cancel_unfinished(connection, session_id, f"session {life}")
     work.wind_up(connection, session_id)
+    if life is Life.ARCHIVED:
+        packs.plan(connection, workspace_id, session_id)
     drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
     place = reserve(connection, session_id, events=len(drafts))
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, drafts)

@@ -17,6 +17,8 @@ NAMES = {"labels": "metadata"}
 #: Said by the file as a whole, or nobody's business elsewhere.
 EVERYWHERE = {"workspace_id", "session_id"}
 AT_WORK = {"lease_owner", "lease_token", "lease_expires_at", "wake_at", "wakes", "idle_since", "notified_at"}
+#: How it ends, and what goes on for it: as the place says to which it comes.
+AT_HOME = {"expiry", "ends_at", "kept_until", "continues", "continued_by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ def _columns(section: Section) -> tuple[str, ...]:
     return tuple(name for name in fields if name not in EVERYWHERE and name not in section.left_out)
 
 
-SESSION = Section("session", Session, ("id",), frozenset(AT_WORK | {"budget_warned", "summary_attempts"}))
-AGENT = Section("agent", AgentVersion, ("agent_id",), frozenset({"agent_id", "version", "created_at"}))
+SESSION = Section("session", Session, ("id",), frozenset(AT_WORK | AT_HOME | {"budget_warned", "summary_attempts"}))
+AGENT = Section("agent", AgentVersion, ("agent_id",), frozenset({"agent_id", "version", "created_at", "expiry"}))
 TASKS = Section(
     "tasks",
     Task,

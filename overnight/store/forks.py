@@ -20,7 +20,7 @@ from overnight.store.sessions import NewSession
 #: What a fork has of its parent unless its caller says otherwise. No two open sessions share a context key.
 INHERITED = (
     *("model", "max_tokens", "system", "title", "notes", "labels", "user_id", "agent_id", "agent_version"),
-    *("overrides", "environment_id", "budget_nanousd", "budget_tokens"),
+    *("overrides", "environment_id", "budget_nanousd", "budget_tokens", "expiry"),
 )
 
 
@@ -56,7 +56,8 @@ def fork_at(
 ) -> str:
     """The same at a point that is known to be safe."""
     inherited = {name: getattr(parent, name) for name in INHERITED}
-    new = NewSession(**{**inherited, **changes})
+    age = None if parent.ends_at is None else (parent.ends_at - parent.created_at).total_seconds()
+    new = NewSession(**{**inherited, "max_age": age, **changes})
     sessions.create(connection, parent.workspace_id, new, idle_check=idle_check)
     number = point.context if point.context is not None else fork_points.context_at(connection, parent.id, point.at)
     _place(connection, parent, point.at, number, new.id)

@@ -114,7 +114,7 @@ def _agent(connection: Connection, workspace_id: str, document: Document) -> tup
     if known is not None and known.workspace_id == workspace_id:
         return named
     for row in _of_name(connection, workspace_id, definition.name):
-        if all(getattr(row, name) == getattr(definition, name) for name in Definition.__slots__):
+        if all(getattr(row, name) == getattr(definition, name) for name in Definition.__slots__ if name != "expiry"):
             return row.agent_id, row.version
     made = agents.create(connection, workspace_id, definition)
     return made.agent.id, made.version.version

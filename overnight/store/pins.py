@@ -36,7 +36,7 @@ def pin(connection: Connection, workspace_id: str, session_id: str, seq: int) ->
     if seq <= session.context_from:  # no longer sent: it comes back
         before = contexts.find(connection, session_id, session.context)
         chosen = Cut("pinned", session.context_from, before.first, before.summary)
-        _begin(connection, session, place, chosen, before.model)
+        begin(connection, session, place, chosen, before.model)
     return row
 
 
@@ -58,7 +58,7 @@ def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
     session_changes.check_open(connection, workspace_id, seen)
     session_changes.check_at_rest(seen, place.now, "session")
     connection.execute(delete(Pin).where(col(Pin.session_id) == session_id))
-    _begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
+    begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
     _renew_profile(connection, seen.session)
     told = Draft(event_types.CONTEXT_RESET, {"context_from": place.ledger_seq})
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [told])
@@ -94,7 +94,7 @@ def _check_room(connection: Connection, session_id: str, characters: int) -> Non
         )
 
 
-def _begin(connection: Connection, session: Session, place: Place, chosen: Cut, model: str | None = None) -> None:
+def begin(connection: Connection, session: Session, place: Place, chosen: Cut, model: str | None = None) -> None:
     """The session's next context. What was thought before it was thought in another one."""
     number = session.context + 1
     changes = {"context": number, "context_from": chosen.begin_after, "context_cut": place.ledger_seq}

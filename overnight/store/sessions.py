@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from overnight import event_types
 from overnight.errors import InvalidRequest, NotFound
+from overnight.expiry import end_by_age
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
 from overnight.states import (
@@ -53,6 +54,8 @@ class NewSession:
     environment_id: str = DEFAULT_ENVIRONMENT
     budget_nanousd: int | None = None
     budget_tokens: int | None = None
+    expiry: dict[str, Any] | None = None  # what it says of its end itself
+    max_age: float | None = None  # seconds, as somebody says of it; None: as the settings say; 0: any
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -88,6 +91,8 @@ def create(
         environment_id=new.environment_id,
         budget_nanousd=new.budget_nanousd,
         budget_tokens=new.budget_tokens,
+        expiry=new.expiry,
+        ends_at=end_by_age(at, new.max_age),
         inbox=len(first_tasks),
         event_seq=sum(map(len, told)),
         wakes=1 if first_tasks else 0,

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, and_, case, not_, update
 from sqlmodel import col
 
 from overnight import event_types
-from overnight.errors import InvalidRequest
+from overnight.errors import InvalidRequest, SessionClosed
 from overnight.history.policy import Cut
 from overnight.models import Session
 from overnight.states import Life, Origin
@@ -57,12 +57,13 @@ def revive(
     Of one that is open: nothing is done. Raises `NotFound`, and `InvalidRequest` where it cannot be.
     """
     sessions.get(connection, workspace_id, session_id)
-    place = reserve(connection, session_id, events=1)
+    reserve(connection, session_id)
     session = sessions.get(connection, workspace_id, session_id)
     if session.life != Life.ARCHIVED:
         return Moved(changed=False)
     _check(connection, session, origin)
     packs.unpack(connection, session_id)
+    place = reserve(connection, session_id, events=1)
     connection.execute(
         update(Session)
         .where(col(Session.id) == session_id)
@@ -100,7 +101,7 @@ def revive_as_can_be(
 def _check(connection: Connection, session: Session, origin: Origin | None) -> None:
     if origin is None:
         why = f'session {session.id} is archived; say what it goes on with: "summary", or "full" for all that was said'
-        raise InvalidRequest(f"from: {why}", field="from")
+        raise SessionClosed(f"from: {why}", field="from", resume_from=[way.value for way in Origin])
     if origin is Origin.SUMMARY and not session.summary:
         why = f'session {session.id} was archived without a summary; send "full"'
         raise InvalidRequest(f"from: {why}", field="from")

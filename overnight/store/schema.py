@@ -15,6 +15,7 @@ from overnight import (  # noqa: F401 (the metadata's tables)
     environment_models,
     keeping_models,
     key_models,
+    node_models,
     session_models,
 )
 from overnight.models import DEFAULT_WORKSPACE, Workspace

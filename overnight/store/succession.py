@@ -35,13 +35,13 @@ def hand_over(
 ) -> bool:
     """Archives the session and begins its successor, with its context key; False, and nothing changed, when a task has
     arrived: that is the old one's, and what comes after goes to the successor."""
-    before = sessions.get(connection, lease.workspace_id, lease.session_id)
     next_id = new_id(SESSION)
     told = {"continued_by": next_id}
     if not retirement.archive(connection, lease, reason, summary, None, call, told):
         return False
+    before = sessions.get(connection, lease.workspace_id, lease.session_id)
     connection.execute(update(Session).where(col(Session.id) == before.id).values(continued_by=next_id))
-    inherited: dict[str, Any] = {name: getattr(before, name) for name in INHERITED} | _left_of_the_budget(before, call)
+    inherited: dict[str, Any] = {name: getattr(before, name) for name in INHERITED} | _left_of_the_budget(before)
     new = NewSession(**inherited, id=next_id, context_key=before.context_key, max_age=max_age)
     sessions.create(connection, lease.workspace_id, new, idle_check=idle_check)
     _begin_with(connection, lease, next_id, summary)
@@ -58,12 +58,10 @@ def _begin_with(connection: Connection, lease: Lease, next_id: str, summary: str
     events.append(connection, lease.workspace_id, next_id, place.event_seq, place.now, [told])
 
 
-def _left_of_the_budget(before: Session, call: Call | None) -> dict[str, int | None]:
-    """A budget is of the conversation: what its first part has spent is gone."""
+def _left_of_the_budget(before: Session) -> dict[str, int | None]:
+    """A budget is of the conversation: what its first part has spent is gone, and so is what the summary cost."""
     nanousd, tokens = before.budget_nanousd, before.budget_tokens
-    counts = {} if call is None else call.counts
-    spent = (before.cost_nanousd or 0) + (counts.pop("cost_nanousd", 0) or 0)
-    used = budgets.tokens_of(before) + sum(count or 0 for count in counts.values())
+    spent, used = before.cost_nanousd or 0, budgets.tokens_of(before)
     return {
         "budget_nanousd": None if nanousd is None else max(nanousd - spent, 0),
         "budget_tokens": None if tokens is None else max(tokens - used, 0),

@@ -79,7 +79,7 @@ def follow(connection: Connection, session_id: str, after_seq: int, limit: int =
     rows: Sequence[Row[Any]] = connection.execute(
         FOLLOW, {"session_id": session_id, "after_seq": after_seq, "limit": limit}
     ).all()
-    # Numbers have no gap, and packs hold the beginning: whether something is packed need seldom be asked.
+    # Numbers seldom have a gap, and packs hold the beginning: whether something is packed need seldom be asked.
     if (rows and rows[0].seq == after_seq + 1) or packs.end(connection, session_id, Record.EVENTS) <= after_seq:
         return rows
     return _anywhere(connection, session_id, Wish(after_seq, limit=limit))

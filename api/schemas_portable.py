@@ -47,6 +47,7 @@ from overnight.states import (
 )
 from overnight.store.agents import Definition
 from overnight.store.json_text import JsonText
+from overnight.store.sealed import SealedJson
 from overnight.tools.kinds import Kind
 
 Number = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
@@ -109,7 +110,7 @@ def _wanted(section: Section, name: str) -> Any:
     said = section.table.model_fields[name].annotation
     if name in STATES.get(section.name, {}):
         return STATES[section.name][name]
-    if isinstance(column.type, JsonText):
+    if isinstance(column.type, JsonText | SealedJson):
         return Annotated[said, AfterValidator(sound)]
     return _strict(said, Number if isinstance(column.type, BigInteger) else Small)
 

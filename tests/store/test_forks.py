@@ -19,10 +19,10 @@ from overnight.store import (
     forks,
     lineage,
     pins,
+    removal,
     sent,
     sessions,
     snapshots,
-    sweeps,
     tool_turns,
 )
 from overnight.store import (
@@ -161,7 +161,7 @@ def test_running_and_archived_sessions_are_forked_and_deleted_ones_not(database:
     with pytest.raises(NotFound):
         fork(database, parent_id)
     with database.write() as connection:
-        while not sweeps.purge(connection, parent_id):
+        while not removal.purge(connection, parent_id):
             pass
     submit(database, made.id)
     work_off(database, made.id)
@@ -255,7 +255,7 @@ def test_snapshots_are_listed_forgotten_and_go_with_their_session(database: Data
         sessions.delete(connection, DEFAULT_WORKSPACE, session_id)
         with pytest.raises(NotFound):
             snapshots.find(connection, DEFAULT_WORKSPACE, taken[0].id)
-        while not sweeps.purge(connection, session_id):
+        while not removal.purge(connection, session_id):
             pass
         assert connection.execute(select(Snapshot)).all() == []
 

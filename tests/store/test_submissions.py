@@ -154,7 +154,7 @@ def test_an_archived_session_says_that_it_is(database: Database) -> None:
         sessions.archive(connection, DEFAULT_WORKSPACE, session_id)
     with pytest.raises(SessionClosed, match=rf"session {session_id} is archived \(user\); resume it") as caught:
         submit(database, session_id)
-    assert caught.value.details == {"error_code": "session_closed"}
+    assert caught.value.details == {"error_code": "session_closed", "resume_from": ["summary", "full"]}
     assert [event.type for event in events(database, session_id)] == ["session.archived", "session.status_terminated"]
 
 

@@ -18,7 +18,7 @@ assert schema  # whose import makes every table known
 #: JSON that is no content: labels are there to be seen, the rest are numbers.
 READABLE = {
     *("agent_versions.history", "agent_versions.labels", "environments.labels", "sessions.labels", "tasks.labels"),
-    *("work.labels", "contexts.first", "contexts.pinned"),
+    *("work.labels", "contexts.first", "contexts.pinned", "tombstones.removed"),
 }
 
 

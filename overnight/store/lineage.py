@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, null, select
+from sqlalchemy import Connection, func, literal, select
 from sqlmodel import col
 
 from overnight.models import ModelCall, Session, Usage
@@ -90,7 +90,7 @@ def _is_end(connection: Connection, place: Place) -> bool:
 def _time_of(connection: Connection, session_id: str, seq: int) -> Any:
     """Null where it is gone."""
     said = ledger.find(connection, session_id, seq)
-    return null() if said is None else said.created_at
+    return literal(None, col(ModelCall.created_at).type) if said is None else said.created_at
 
 
 def _add(used: dict[str, Any], row: Any) -> None:

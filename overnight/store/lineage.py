@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select
 from sqlmodel import col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from overnight.models import ModelCall, Session, Usage
 from overnight.store import calls, ledger
@@ -90,7 +91,7 @@ def _is_end(connection: Connection, place: Place) -> bool:
 def _time_of(connection: Connection, session_id: str, seq: int) -> Any:
     """Null where it is gone."""
     said = ledger.find(connection, session_id, seq)
-    return literal(None, col(ModelCall.created_at).type) if said is None else said.created_at
+    return literal(None, UTCDateTime()) if said is None else said.created_at
 
 
 def _add(used: dict[str, Any], row: Any) -> None:

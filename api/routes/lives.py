@@ -11,13 +11,14 @@ from api.answers_sessions import SessionAnswer
 from api.documented import failures, shown
 from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
-from api.parts import idle_check, parts_of, workspace_of
+from api.parts import parts_of, workspace_of
 from api.routes.sessions import PREFIX, SessionId
 from api.schemas_endings import ExtendRequest, ResumeRequest
 from api.schemas_lives import ForkRequest
 from overnight.states import Life
 from overnight.store import pausing, reviving, session_pages, sessions
 from overnight.store.pausing import Moved
+from overnight.store.submissions import WAKE_GRACE
 
 router = APIRouter(prefix=PREFIX, tags=["sessions"])
 
@@ -32,13 +33,13 @@ def pause_session(request: Request, session_id: SessionId) -> Response:
 @router.post("/{session_id}/resume", responses={**shown(SessionAnswer), **failures(404)})
 def resume_session(request: Request, session_id: SessionId, body: ResumeRequest | None = None) -> Response:
     """A paused session goes on where it was; an archived one from its summary, or in full, as `from` says."""
-    settings, origin = parts_of(request).settings, body.origin if body else None
+    origin = body.origin if body else None
 
     def move(connection: Connection, workspace_id: str, session_id: str) -> Moved:
         if sessions.get(connection, workspace_id, session_id).life != Life.ARCHIVED:
             return pausing.resume(connection, workspace_id, session_id)
-        look = idle_check(settings)
-        return reviving.revive(connection, workspace_id, session_id, origin, idle_check=look)
+        # A worker reckons at once when it ends: what holds for it is said at several places.
+        return reviving.revive(connection, workspace_id, session_id, origin, idle_check=WAKE_GRACE)
 
     return _moved(request, session_id, move)
 

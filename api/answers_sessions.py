@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers_agents import AgentSnapshot
+from api.answers_endings import OwnExpiry
 from api.answers_tasks import AgentNamed, TokenUsage
 from overnight.states import ArchiveReason, WaitReason
 from overnight.store.session_pages import SessionState, SessionStatus
@@ -65,6 +66,10 @@ class SessionAnswer(BaseModel):
     forked_from: str | None
     forked_at: int | None = Field(description="The last message that it shares with the session it was forked from")
     cost_usd: float | None
+    expiry: OwnExpiry | None = Field(description="What the session says itself of how it ends")
+    kept_until: datetime | None = Field(description="No limit ends it before")
+    continues: str | None = Field(description="The session that ended and goes on in this one")
+    continued_by: str | None
 
 
 class SessionPage(BaseModel):

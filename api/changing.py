@@ -11,6 +11,7 @@ from overnight import money
 from overnight.agents import built_in, resolve
 from overnight.ceilings import Ceiling
 from overnight.errors import InvalidRequest
+from overnight.expiry import end_by_age
 from overnight.models import Session
 from overnight.pricing import price_of
 from overnight.settings import Settings
@@ -34,6 +35,10 @@ def amendment(request: SessionChange, settings: Settings) -> Amend:
         if "budget" in sent:
             ceiling = _budget(seen.session, request.budget)
             changes |= {"budget_nanousd": ceiling.nanousd, "budget_tokens": ceiling.tokens}
+        if "expiry" in sent:
+            own = request.expiry.said() if request.expiry else None
+            age = (own or {}).get("max_age")
+            changes |= {"expiry": own, "ends_at": end_by_age(seen.session.created_at, age)}
         if request.agent is not None:
             changes["overrides"] = _overrides(seen, request.agent, settings)
         return changes
@@ -47,6 +52,8 @@ def told(seen: Seen, changes: Mapping[str, Any]) -> dict[str, Any]:
     payload = {wire: getattr(row, name) for name, wire in PLAIN.items() if name in changes}
     if changes.keys() & BUDGET:
         payload["budget"] = money.limit(row.budget_nanousd, row.budget_tokens)
+    if "expiry" in changes:
+        payload["expiry"] = row.expiry
     if "overrides" in changes:
         payload["agent"] = render_agents.of_session(seen)
     return payload

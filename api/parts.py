@@ -1,10 +1,9 @@
 """What the API is made of, opened at start-up and handed to every request through its state."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
@@ -15,13 +14,12 @@ from api.hub import Hub
 from overnight import price_list
 from overnight.after_commit import AfterCommit
 from overnight.crypto.wire import Wire
-from overnight.expiry import Limits, next_look
+from overnight.expiry import Limits, first_look
 from overnight.settings import Settings
 from overnight.store.database import Database
 
 #: As many threads as database connections: none waits for one.
 THREADS = 20
-SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,6 @@ def actor_of(request: HTTPConnection) -> str:
     return cast(str, request.state.key_id)
 
 
-def idle_check(settings: Settings) -> float:
+def idle_check(settings: Settings, *said: Mapping[str, Any] | None) -> float:
     """Seconds until a session that is created idle must look after its own expiry; 0: never."""
-    look = next_look(limits_of(settings), created_at=SOME_DAY, now=SOME_DAY)
-    return 0.0 if look is None else max((look - SOME_DAY).total_seconds(), 1.0)
+    return first_look(limits_of(settings).narrowed(*said))

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from api import render_agents, render_calls
 from api.moments import time
 from api.parts import limits_of
 from overnight import event_types, expiry, money
-from overnight.models import Message, Session, Task, ToolCall, Usage
+from overnight.models import Message, Task, ToolCall, Usage
 from overnight.settings import Settings
 from overnight.states import Life
+from overnight.store import endings
 from overnight.store.budget_words import usd
 from overnight.store.sent import Sent
 from overnight.store.session_pages import Seen
@@ -106,23 +105,29 @@ def session(seen: Seen, settings: Settings) -> dict[str, Any]:
         "message_count": row.ledger_seq,
         "last_active_at": time(last_active),
         "duration_seconds": (last_active - row.created_at).total_seconds(),
-        "expires_at": time(_expires_at(row, settings)),
+        "expires_at": time(_expires_at(seen, settings)),
         "paused_at": time(row.paused_at),
         "forked_from": row.forked_from,
         "forked_at": row.forked_at,
         "cost_usd": cost_usd(row),
+        "expiry": row.expiry,
+        "kept_until": time(row.kept_until),
+        "continues": row.continues,
+        "continued_by": row.continued_by,
     }
 
 
-def _expires_at(row: Session, settings: Settings) -> datetime | None:
+def _expires_at(seen: Seen, settings: Settings) -> datetime | None:
+    row, agent = seen.session, seen.agent
     if row.life != Life.ACTIVE:
         return None
-    end = expiry.ends(limits_of(settings), row.created_at, row.idle_since)
+    limits = limits_of(settings).narrowed(seen.said, agent.expiry if agent else None, row.expiry)
+    end = expiry.ends(limits, row.created_at, row.idle_since, endings.standing(row))
     return end[1] if end else None
 
 
-def event(row: Row[Any]) -> dict[str, Any]:
-    """From `store.events.LISTED`. What a user said is processed when its task starts; all else when it is written."""
+def event(row: Any) -> dict[str, Any]:
+    """From `store.events.Seen`. What a user said is processed when its task starts; all else when it is written."""
     said = row.type in event_types.SAID
     processed_at = (row.started_at or row.finished_at) if said else row.created_at
     shown = {"id": row.id, "type": row.type, "processed_at": time(processed_at), **row.payload}

@@ -10,6 +10,7 @@ from api.content import Content, one_of, verbatim
 from api.paging import ListQuery, TimeQuery, earliest, latest
 from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation, ToolResult
 from api.schemas_budgets import Budget
+from api.schemas_endings import Expiry
 from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens, Order
 from api.schemas_tools import Tools
@@ -91,6 +92,7 @@ class SessionRequest(Strict):
     user_id: Name | None = None
     notes: Text | None = None
     max_tokens: MaxTokens | None = None
+    expiry: Expiry | None = None
 
 
 class AgentPatch(Strict):
@@ -118,6 +120,7 @@ class SessionChange(Strict):
     context_key: Name | None = None
     user_id: Name | None = None
     max_tokens: MaxTokens = Field(default_factory=int)
+    expiry: Expiry | None = None
 
 
 class SessionList(TimeQuery):

@@ -10,13 +10,15 @@ from api.agents import Agent, Choice, choose
 from api.changing import check_price
 from api.idempotent import Outcome
 from api.parts import idle_check
+from api.reviving import forwarded
 from api.schemas_sessions import SessionRequest
 from api.schemas_tasks import TaskRequest
 from overnight.ceilings import Ceiling
 from overnight.errors import InvalidRequest, SessionClosed
+from overnight.expiry import said_of_age
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
 from overnight.settings import Settings
-from overnight.store import environments, session_pages, sessions, submissions
+from overnight.store import endings, environments, session_pages, sessions, submissions
 from overnight.store.idempotency import Answer
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import Accepted, NewTask
@@ -34,7 +36,8 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
     new, max_age = request.new_task(), settings.max_age
     if request.session_id is not None:
         new = replace(new, agent=whose_turn(connection, workspace_id, request, settings))
-        return submissions.submit(connection, workspace_id, request.session_id, new, max_age=max_age)
+        submit = partial(submissions.submit, connection, workspace_id, new=new, max_age=max_age)
+        return forwarded(connection, workspace_id, request.session_id, settings, submit)
     if request.context_key is not None:
         known = _into_the_open_one(connection, workspace_id, request, new, max_age)
         if known is not None:
@@ -44,7 +47,8 @@ def _into_a_session(connection: Connection, workspace_id: str, request: TaskRequ
     choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
     as_agent = _new_session(request, choice, environment_id)
     system = as_agent.system if request.system is None else request.system
-    session = replace(as_agent, model=request.model or as_agent.model, system=system)
+    age = said_of_age(endings.of_workspace(connection, workspace_id).expiry, choice.version.expiry)
+    session = replace(as_agent, model=request.model or as_agent.model, system=system, max_age=age)
     check_price(session.model, request.budget)
     return sessions.create(connection, workspace_id, session, [new], idle_check=0)[0]
 
@@ -55,14 +59,14 @@ def _into_the_open_one(
     """None where no session with this key is open, or no longer: a new one may take its place."""
     found = partial(open_one, connection, workspace_id, request.context_key, request.agent)
     session_id = found()
-    if session_id is None:
-        return None
-    try:
-        return submissions.submit(connection, workspace_id, session_id, new, max_age=max_age)
-    except SessionClosed:
-        if found() == session_id:
-            raise
-        return None
+    while session_id is not None:
+        try:
+            return submissions.submit(connection, workspace_id, session_id, new, max_age=max_age)
+        except SessionClosed:
+            before, session_id = session_id, found()  # its successor has the key, if it has one
+            if session_id == before:
+                raise
+    return None
 
 
 def open_one(connection: Connection, workspace_id: str, context_key: str | None, agent: Agent | None) -> str | None:
@@ -95,14 +99,18 @@ def session(connection: Connection, workspace_id: str, request: SessionRequest, 
             field="context_key",
         )
     ceiling = request.budget.ceiling if request.budget else Ceiling()
+    own = request.expiry.said() if request.expiry else None
+    said = (endings.of_workspace(connection, workspace_id).expiry, choice.version.expiry, own)
     new = replace(
         _new_session(request, choice, request.environment_id),
         labels=request.metadata,
         budget_nanousd=ceiling.nanousd,
         budget_tokens=ceiling.tokens,
+        expiry=own,
+        max_age=said_of_age(*said),
     )
     first_tasks = [event.new_task() for event in request.initial_events]
-    accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings))
+    accepted = sessions.create(connection, workspace_id, new, first_tasks, idle_check=idle_check(settings, *said))
     body = render.session(session_pages.find(connection, workspace_id, new.id), settings)
     first_task = accepted[0].task.id if accepted else None
     return Outcome(new.id, Answer(200, body), first_task, wake=any(one.wake for one in accepted))

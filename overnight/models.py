@@ -123,6 +123,7 @@ class AgentVersion(SQLModel, table=True):
     max_tokens: int
     max_retry_age: float
     history: dict[str, Any] = json_text()
+    expiry: dict[str, Any] | None = json_text()
     created_at: datetime
 
 
@@ -199,6 +200,12 @@ class Session(Usage, table=True):
     notified_at: datetime | None = None
     summary_attempts: int = 0
     summary: str | None = sealed("sessions.summary")
+    expiry: dict[str, Any] | None = json_text()  # what it says of it itself: see `overnight.expiry`
+    ends_at: datetime | None = None  # by its age; null: as the settings say
+    kept_until: datetime | None = None  # whatever its limits say
+    # whom it goes on for, and who goes on for it
+    continues: str | None = None
+    continued_by: str | None = None
     # the session that it was forked from, and the last message of that one's ledger which it shares
     forked_from: str | None = None
     forked_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -382,17 +389,3 @@ class Idempotency(SQLModel, table=True):
     status: int
     body: dict[str, Any] = sealed("idempotency_keys.body")
     created_at: datetime
-
-
-class Node(SQLModel, table=True):
-    """A process that reported itself: a worker at each renewal of its leases, the beat at each sweep."""
-
-    __tablename__ = "nodes"
-
-    name: str = Field(primary_key=True)
-    role: str
-    incarnation: str
-    slots: int
-    version: str
-    started_at: datetime
-    seen_at: datetime

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     anthropic_base_url: str = ""
     simulated: bool = False  # said by a stack to its processes, whose address is the simulator's
     model: str = "claude-sonnet-5-5"
-    summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
+    summary_model: str = ""  # empty: claude-haiku-5-5 where a session is archived, its own model where it goes on
     max_tokens: int = Field(default=16_000, ge=1)
     max_steps: int = Field(default=200, ge=1)  # of one task, for agents that do not say
     prices: Path | None = None  # a file that replaces prices of ours

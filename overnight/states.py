@@ -81,6 +81,28 @@ class Removal(StrEnum):
     USER = "user"  # all of one's data
 
 
+class Record(StrEnum):
+    """The two records of a session, by their tables."""
+
+    MESSAGES = "messages"
+    EVENTS = "events"
+
+
+class Origin(StrEnum):
+    """With what an archived session goes on."""
+
+    SUMMARY = "summary"
+    FULL = "full"
+
+
+class OnExpiry(StrEnum):
+    """What happens with a session that has reached a limit."""
+
+    ARCHIVE = "archive"
+    CONTINUE = "summarise_and_continue"  # in a successor, which begins with the summary
+    DELETE = "delete"
+
+
 class ArchiveReason(StrEnum):
     IDLE = "idle"
     MAX_AGE = "max_age"

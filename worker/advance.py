@@ -54,7 +54,7 @@ class Advance:
                 return self._wait_in_line(lease, task, delay)
             case grant:
                 self.held.grant = grant
-        turn = self._persist(self._beginning(lease, task), lease, task, self.process.limits)
+        turn = self._persist(self._beginning(lease, task), lease, task, self.held.limits)
         if turn is None:
             self.process.governor.put_back(self.held.take_grant())
             return Next(lease, None)
@@ -100,7 +100,7 @@ class Advance:
         return Calls(self.process, self.held, self._turn(lease, task), self.equipment)
 
     def _turn(self, lease: Lease, task: Task) -> Turn:
-        return Turn(lease, task, None, self.process.limits)
+        return Turn(lease, task, None, self.held.limits)
 
     def _stop(self, lease: Lease, task: Task, request: StopRequest) -> Next:
         turn = self._turn(lease, task)

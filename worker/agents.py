@@ -1,5 +1,6 @@
 """Agents as workers know them: a version never changes, so each is read once."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,10 @@ class Agents:
     def of(self, lease: Lease) -> Resolved:
         """The version whose turn it is, and what the session replaces of its own."""
         return resolve(self._version(lease.agent_id, lease.agent_version), lease.overrides)
+
+    def expiry(self, lease: Lease) -> Mapping[str, Any] | None:
+        """What the session's own agent says of how its sessions end."""
+        return self._version(lease.agent_id, lease.agent_version).expiry
 
     def at_turn(self, lease: Lease, own: Lease, task: Task) -> Lease:
         """The lease as the task's turn has it: with the task's agent, if it names one, else as the session began."""

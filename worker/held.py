@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
+from overnight.expiry import Limits
 from overnight.states import StopRequest
 from overnight.store.leases import Lease
 from worker.governor.asking import Grant
@@ -37,6 +38,7 @@ class Held:
         self.lease = lease
         self.proven_until = proven_until  # on this host's monotonic clock, from before the lease was asked for
         self.task_id: str | None = None
+        self.limits = Limits(idle_ttl=0, max_age=0, notice=0)  # how the session ends
         self.grant: Grant | None = None  # for the request of the turn that has begun
         self._reason: Halt | None = None
         self._calls: Sequence[Future[Any]] = ()

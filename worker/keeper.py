@@ -9,9 +9,10 @@ import time
 
 import structlog
 
-from overnight.store import leases, nodes, shared_budgets, tasks
+from overnight.store import endings, leases, nodes, shared_budgets, tasks
 from overnight.store.database import Database
 from worker.budgeted import Budgeted
+from worker.endings import Endings
 from worker.held import HALTS, Halt, Holdings
 
 log = structlog.get_logger(__name__)
@@ -23,11 +24,20 @@ class Keeper:
     """A thread of its own with a connection of its own: it must not queue behind the work it watches over."""
 
     def __init__(
-        self, database: Database, holdings: Holdings, budgeted: Budgeted, owner: str, *, ttl: float, slots: int
+        self,
+        database: Database,
+        holdings: Holdings,
+        budgeted: Budgeted,
+        endings: Endings,
+        owner: str,
+        *,
+        ttl: float,
+        slots: int,
     ) -> None:
         self._database = database
         self._holdings = holdings
         self._budgeted = budgeted
+        self._endings = endings
         self._owner = owner
         self._ttl = ttl
         self._slots = slots
@@ -69,7 +79,7 @@ class Keeper:
     def _keep(self) -> None:
         if time.monotonic() - self._renewed_at >= self._ttl / 3:
             self._renew()
-        self._look_for_budgets()
+        self._look_at_workspaces()
         if self._holdings.every():
             self._carry_out_stops()
 
@@ -86,9 +96,10 @@ class Keeper:
                 mine.halt(Halt.LOST)
         self._renewed_at = asked_at
 
-    def _look_for_budgets(self) -> None:
+    def _look_at_workspaces(self) -> None:
         with self._database.read() as connection:
             self._budgeted.learn(shared_budgets.budgeted_workspaces(connection))
+            self._endings.learn(endings.every_one(connection))
 
     def _carry_out_stops(self) -> None:
         with self._database.read() as connection:

@@ -19,11 +19,13 @@ from overnight.expiry import Limits
 from overnight.settings import Settings
 from overnight.store import leases, pauses
 from overnight.store.database import Database
+from overnight.store.leases import Lease
 from overnight.tools.registry import load
 from worker import claude
 from worker.agents import Agents
 from worker.budgeted import Budgeted
 from worker.decide import RetryRules
+from worker.endings import Endings
 from worker.governor.governor import Governor
 from worker.held import Halt, Holdings
 from worker.hints import Hints
@@ -61,8 +63,9 @@ class Process:
         self.reports = ThreadPoolExecutor(1, "reports")
         own_connection = Database(settings.sql_url, pool_size=1)  # it uses no contents
         self.budgeted = Budgeted()
+        self.endings = Endings()
         self.keeper = Keeper(
-            own_connection, self.holdings, self.budgeted, self.owner, ttl=settings.lease_ttl, slots=slots
+            own_connection, self.holdings, self.budgeted, self.endings, self.owner, ttl=settings.lease_ttl, slots=slots
         )
         self.hints = Hints(settings.redis_url, on_stop=self.keeper.look_now)
         self.limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
@@ -92,6 +95,10 @@ class Process:
         self.keeper.start()
         self.governor.start()
         log.info("worker_started", owner=self.owner, slots=self.slots, taken_over=len(orphans))
+
+    def limits_of(self, lease: Lease) -> Limits:
+        """When the session ends, as the narrowest says of those that say something."""
+        return self.limits.narrowed(self.endings.of(lease.workspace_id), self.agents.expiry(lease), lease.expiry)
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Runs a coroutine on the process's one event loop."""

@@ -1,16 +1,20 @@
-"""What an owner does with a session that nobody uses: warn, summarise, archive. A task that arrives first wins."""
+"""What an owner does with a session whose end has come: warn, summarise, archive, go on in another, delete.
+
+A task that arrives first wins.
+"""
 
 from typing import Any
 
 import structlog
 
 from overnight import expiry
+from overnight.expiry import said_of_age
 from overnight.history import context
 from overnight.history.context import Entry
 from overnight.history.request import Request
 from overnight.models import Task
-from overnight.states import ArchiveReason
-from overnight.store import budgets, pauses, retirement
+from overnight.states import ArchiveReason, OnExpiry
+from overnight.store import budgets, pauses, retirement, succession
 from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
@@ -25,6 +29,7 @@ from worker.process import Process
 log = structlog.get_logger(__name__)
 
 SUMMARY_TOKENS = 2_000
+CHEAP = "claude-haiku-5-5"
 SUMMARISE = (
     "This conversation is being archived. Write a summary for whoever resumes it, in at most 400 words: what was "
     "asked, what was decided and why, what was produced, what is still open. Do not address anybody."
@@ -34,20 +39,27 @@ SUMMARISE = (
 def retire(process: Process, held: Held, lease: Lease) -> Task | None:
     """Lets go of an idle session, having done what is due; gives the task that has arrived meanwhile, if one has."""
     verdict = expiry.judge(
-        process.limits,
+        held.limits,
         created_at=lease.created_at,
         idle_since=lease.idle_since or lease.now,
         notified_at=lease.notified_at,
         now=lease.now,
+        standing=lease.standing(),
     )
     match verdict:
         case expiry.Notify(reason, expires_at):
             gone = persist(process, held, retirement.warn, lease, reason, expires_at)
         case expiry.Expire(reason):
-            gone = _archive(process, held, lease, reason)
+            gone = _end(process, held, lease, reason)
         case _:
             gone = False
-    return None if gone else persist(process, held, pauses.rest, lease, process.limits)
+    return None if gone else persist(process, held, pauses.rest, lease, held.limits)
+
+
+def _end(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
+    if held.limits.on_expiry is OnExpiry.DELETE:
+        return persist(process, held, retirement.remove, lease)
+    return _archive(process, held, lease, reason)
 
 
 def _is_spent(process: Process, lease: Lease) -> bool:
@@ -69,7 +81,7 @@ def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) 
 
 
 def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveReason, heard: Heard) -> bool:
-    if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):
+    if heard.message is not None and _close_with(process, held, lease, reason, _text(heard), heard.call):
         return True
     if heard.call is not None:
         persist(process, held, pauses.spend, lease, None, heard.call)
@@ -92,7 +104,8 @@ def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveRea
 
 
 def _summary_request(process: Process, lease: Lease) -> Request:
-    model = process.settings.summary_model or lease.model
+    cheap = process.settings.summary_model or CHEAP
+    model = lease.model if lease.summary_attempts else cheap  # what one fails at, the other may do
     # Another model may not read this one's thinking, so all of it stays behind.
     cut = lease.context_cut if model == lease.model else lease.ledger_seq
     prompt = [{"type": "text", "text": SUMMARISE}]
@@ -123,6 +136,16 @@ def _close(
     return persist(
         process, held, lambda connection: retirement.archive(connection, lease, reason, summary, problem, call)
     )
+
+
+def _close_with(
+    process: Process, held: Held, lease: Lease, reason: ArchiveReason, summary: str, call: Call | None
+) -> bool:
+    if held.limits.on_expiry is not OnExpiry.CONTINUE or not summary.strip():
+        return _close(process, held, lease, reason, summary, None, call)
+    said = (process.endings.of(lease.workspace_id), process.agents.expiry(lease), lease.expiry)
+    max_age, look = said_of_age(*said), expiry.first_look(held.limits)
+    return persist(process, held, succession.hand_over, lease, reason, summary, call, max_age=max_age, idle_check=look)
 
 
 def _text(heard: Heard) -> str:

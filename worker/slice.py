@@ -52,7 +52,7 @@ def _run(process: Process, session_id: str) -> None:
             return
         first, grant = _begin_at_once(connection, process, lease)
     with process.holdings.holding(lease, ttl, asked_at) as held:
-        held.grant = grant
+        held.grant, held.limits = grant, process.limits_of(lease)
         cast = Cast(process, lease)
         try:
             _advance_or_put_down(process, held, cast, lease, first)
@@ -85,7 +85,7 @@ def _begin_at_once(connection: Connection, process: Process, lease: Lease) -> tu
         return task, None
     if (grant := at_once(process, lease, task)) is None:
         return task, None
-    return turns.begin(connection, lease, task, process.limits), grant
+    return turns.begin(connection, lease, task, process.limits_of(lease)), grant
 
 
 def _may_begin_at_once(process: Process, lease: Lease, task: Task) -> bool:
@@ -134,7 +134,7 @@ def _due(process: Process, held: Held, lease: Lease, task: Task | None) -> Task 
         return retire(process, held, lease)
     if is_due(task, lease.now):
         return task
-    return persist(process, held, pauses.rest, lease, process.limits)
+    return persist(process, held, pauses.rest, lease, held.limits)
 
 
 def _hand_back(process: Process, held: Held, lease: Lease, task: Task) -> None:

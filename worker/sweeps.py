@@ -6,7 +6,7 @@ from shutil import rmtree
 
 from overnight.keeping_models import Tombstone
 from overnight.states import Removal
-from overnight.store import nodes, removal, retention, sweeps, tombstones, transcripts
+from overnight.store import nodes, packs, removal, retention, sweeps, tombstones, transcripts
 from overnight.store.retention import Periods, Rules
 from overnight.tools.workspaces import workspace_of
 from worker.leftovers import tidy
@@ -30,7 +30,10 @@ def wake_due(process: Process) -> int:
 
 
 def purge(process: Process) -> int:
-    """Removes what is deleted, erased or past its retention, in bounded batches. Gives how many sessions are gone."""
+    """Removes what is deleted, erased or past its retention, then packs what is archived, in bounded batches.
+
+    Gives how many sessions are gone.
+    """
     if time.monotonic() >= process.tidy_at:
         process.tidy_at = time.monotonic() + TIDY
         tidy(process)
@@ -55,7 +58,23 @@ class _Removing:
         self._retire_sessions()
         self._purge_sessions()
         self._purge_transcripts()
+        self._pack_sessions()
         return self._gone
+
+    def _pack_sessions(self) -> None:
+        while self._has_time():
+            with self._database.read() as connection:
+                found = packs.due(connection, BATCH)
+            for session_id in found:
+                self._pack(session_id)
+            if len(found) < BATCH:
+                return
+
+    def _pack(self, session_id: str) -> None:
+        is_done = False
+        while not is_done and self._has_time():
+            with self._database.write() as connection:
+                is_done = packs.pack_some(connection, session_id)
 
     def _has_time(self) -> bool:
         return time.monotonic() < self._ends

@@ -1,4 +1,4 @@
-"""A session as a whole: pause, resume, fork."""
+"""A session as a whole: pause, resume, extend, fork."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,12 @@ from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
 from api.parts import parts_of, workspace_of
 from api.routes.sessions import PREFIX, SessionId
+from api.schemas_endings import ExtendRequest, ResumeRequest
 from api.schemas_lives import ForkRequest
-from overnight.store import pausing, session_pages
+from overnight.states import Life
+from overnight.store import pausing, reviving, session_pages, sessions
 from overnight.store.pausing import Moved
+from overnight.store.submissions import WAKE_GRACE
 
 router = APIRouter(prefix=PREFIX, tags=["sessions"])
 
@@ -28,9 +31,29 @@ def pause_session(request: Request, session_id: SessionId) -> Response:
 
 
 @router.post("/{session_id}/resume", responses={**shown(SessionAnswer), **failures(404)})
-def resume_session(request: Request, session_id: SessionId) -> Response:
-    """A paused session goes on where it was."""
-    return _moved(request, session_id, pausing.resume)
+def resume_session(request: Request, session_id: SessionId, body: ResumeRequest | None = None) -> Response:
+    """A paused session goes on where it was; an archived one from its summary, or in full, as `from` says."""
+    origin = body.origin if body else None
+
+    def move(connection: Connection, workspace_id: str, session_id: str) -> Moved:
+        if sessions.get(connection, workspace_id, session_id).life != Life.ARCHIVED:
+            return pausing.resume(connection, workspace_id, session_id)
+        # A worker reckons at once when it ends: what holds for it is said at several places.
+        return reviving.revive(connection, workspace_id, session_id, origin, idle_check=WAKE_GRACE)
+
+    return _moved(request, session_id, move)
+
+
+@router.post("/{session_id}/extend", responses={**shown(SessionAnswer), **failures(404)})
+def extend_session(request: Request, session_id: SessionId, body: ExtendRequest | None = None) -> Response:
+    """Puts its end off, as if it had been used now, or for so long from now."""
+    seconds = body.seconds if body else None
+
+    def move(connection: Connection, workspace_id: str, session_id: str) -> Moved:
+        reviving.extend(connection, workspace_id, session_id, seconds)
+        return Moved(changed=True)
+
+    return _moved(request, session_id, move)
 
 
 @router.post("/{session_id}/fork", responses={**shown(SessionAnswer), **failures(404, 413)})

@@ -99,9 +99,9 @@ class Client:
     def update_session(self, session_id: str, changes: Json) -> Json:
         return self._call("POST", f"/v1/sessions/{_id(session_id)}", json=changes)
 
-    def move(self, session_id: str, verb: str) -> Json:
-        """`pause` or `resume`."""
-        return self._call("POST", f"/v1/sessions/{_id(session_id)}/{verb}")
+    def move(self, session_id: str, verb: str, wish: Json | None = None) -> Json:
+        """`pause`, `resume` or `extend`."""
+        return self._call("POST", f"/v1/sessions/{_id(session_id)}/{verb}", json=wish or None)
 
     def fork(self, session_id: str, wish: Json) -> Json:
         return self._create(f"/v1/sessions/{_id(session_id)}/fork", wish)

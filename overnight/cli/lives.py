@@ -1,4 +1,4 @@
-"""`sessions pause|resume|fork|update|snapshot|snapshots|restore|compare`: a session as a whole."""
+"""`sessions pause|resume|extend|fork|update|snapshot|snapshots|restore|compare`: a session as a whole."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ Title = Annotated[str | None, typer.Option(help="Its title.", show_default=False
 
 
 def add_to(sessions: typer.Typer) -> None:
-    for command in (pause, resume, fork, update, snapshot, snapshots, restore, compare):
+    for command in (pause, resume, extend, fork, update, snapshot, snapshots, restore, compare):
         sessions.command()(command)
 
 
@@ -30,14 +30,43 @@ def pause(
 
 
 def resume(
-    session: Session, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False
+    session: Session,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="summary|full", help="Of an archived one: with what.", show_default=False),
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Let a paused session go on."""
+    """Let a paused session go on, or an archived one."""
     from overnight.cli.client import connect
 
     with connect(url, key, data_dir) as client:
-        resumed = client.move(session, "resume")
+        resumed = client.move(session, "resume", {} if origin is None else {"from": origin})
     return write_json(resumed) if as_json else note(f"{session} is {resumed['state']}")
+
+
+def extend(
+    session: Session,
+    seconds: Annotated[
+        float | None, typer.Option(help="No limit ends it before so long from now.", show_default=False)
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a session's end off, as if it had been used now."""
+    from overnight.cli.client import connect
+
+    with connect(url, key, data_dir) as client:
+        extended = client.move(session, "extend", {} if seconds is None else {"seconds": seconds})
+    if as_json:
+        return write_json(extended)
+    ends = extended["expires_at"]
+    return note(f"{session} expires at {local_time(ends)}" if ends else f"{session} does not expire")
 
 
 def fork(

@@ -2,6 +2,7 @@
 
 A sealed value is `$1$`, its data key's id, `$`, and the base64 of nonce and AES-256-GCM ciphertext. JSON never begins
 with `$`, so plain values live beside sealed ones. What is authenticated beside the text: version, data key and column.
+Bytes are sealed alike, without the base64.
 """
 
 import os
@@ -63,20 +64,17 @@ class DataKey:
     def is_spent(self) -> bool:
         return self._sealed >= MOST_VALUES or time.monotonic() >= self._stale_at
 
-    def seal(self, text: str, place: str) -> str:
+    def seal(self, plain: bytes, place: str) -> bytes:
         self._sealed += 1
         nonce = os.urandom(NONCE)
-        body = nonce + self._cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), self._beside(place))
-        return self.prefix + _written(body)
+        return nonce + self._cipher.encrypt(nonce, plain, self._beside(place))
 
-    def open(self, text: str, place: str) -> str:
+    def open(self, body: bytes, place: str) -> bytes:
         """Raises `Unreadable` where the value is not what was sealed for this place."""
         try:
-            body = _read(text[PREFIX_LENGTH:])
-            plain = self._cipher.decrypt(body[:NONCE], body[NONCE:], self._beside(place))
+            return self._cipher.decrypt(body[:NONCE], body[NONCE:], self._beside(place))
         except self._refusals:
-            raise Unreadable(f"a value of {place} is not what was sealed there: it was damaged or moved") from None
-        return plain.decode("utf-8", "surrogatepass")
+            raise damaged(place) from None
 
     def _beside(self, place: str) -> bytes:
         beside = self._places.get(place)
@@ -137,15 +135,39 @@ class Vault:
         """`place` is table and column."""
         if not self.is_on:
             return text
-        assert self._writing is not None, "Database.write() prepares the vault"
-        return self._writing.seal(text, place)
+        key = self._sealing()
+        return key.prefix + _written(key.seal(text.encode("utf-8", "surrogatepass"), place))
 
     def open(self, text: str, place: str) -> str:
         """The text that was sealed; any other as it is. Raises `Unreadable`."""
         if not text.startswith(MARK):
             return text
-        key = self._known.get(text[:PREFIX_LENGTH])
-        return (key or self._find(text[:PREFIX_LENGTH])).open(text, place)
+        key = self._key_of(text[:PREFIX_LENGTH])
+        try:
+            body = _read(text[PREFIX_LENGTH:])
+        except ValueError:
+            raise damaged(place) from None
+        return key.open(body, place).decode("utf-8", "surrogatepass")
+
+    def seal_bytes(self, plain: bytes, place: str) -> bytes:
+        if not self.is_on:
+            return plain
+        key = self._sealing()
+        return key.prefix.encode() + key.seal(plain, place)
+
+    def open_bytes(self, sealed: bytes, place: str) -> bytes:
+        """The bytes that were sealed; any other as they are. Raises `Unreadable`."""
+        if not sealed.startswith(MARK.encode()):
+            return sealed
+        key = self._key_of(sealed[:PREFIX_LENGTH].decode("ascii", "replace"))
+        return key.open(sealed[PREFIX_LENGTH:], place)
+
+    def _sealing(self) -> DataKey:
+        assert self._writing is not None, "Database.write() prepares the vault"
+        return self._writing
+
+    def _key_of(self, prefix: str) -> DataKey:
+        return self._known.get(prefix) or self._find(prefix)
 
     def wrap_anew(self, key: Wrapped) -> Wrapped | None:
         """The data key wrapped by the newest master key; None where it cannot be opened."""
@@ -177,6 +199,10 @@ class Vault:
 def prefix_of(key_id: str) -> str:
     """How values that this data key has sealed begin."""
     return f"{MARK}{key_id}$"
+
+
+def damaged(place: str) -> Unreadable:
+    return Unreadable(f"a value of {place} is not what was sealed there: it was damaged or moved")
 
 
 def missing(*master_ids: str) -> Unreadable:

@@ -17,6 +17,8 @@ NAMES = {"labels": "metadata"}
 #: Said by the file as a whole, or nobody's business elsewhere.
 EVERYWHERE = {"workspace_id", "session_id"}
 AT_WORK = {"lease_owner", "lease_token", "lease_expires_at", "wake_at", "wakes", "idle_since", "notified_at"}
+#: How it ends, and what goes on for it: as the place says to which it comes.
+AT_HOME = {"expiry", "ends_at", "kept_until", "continues", "continued_by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,12 @@ RESERVED = {"reserved_nanousd", "reserved_tokens", "reserved_at"}
 ORIGIN = {"forked_from", "forked_at"}
 
 SESSION = Section(
-    "session", Session, ("id",), frozenset(AT_WORK | ORIGIN | {"budget_warned", "summary_attempts", "paused_at"})
+    "session",
+    Session,
+    ("id",),
+    frozenset(AT_WORK | AT_HOME | ORIGIN | {"budget_warned", "summary_attempts", "paused_at"}),
 )
-AGENT = Section("agent", AgentVersion, ("agent_id",), frozenset({"agent_id", "version", "created_at"}))
+AGENT = Section("agent", AgentVersion, ("agent_id",), frozenset({"agent_id", "version", "created_at", "expiry"}))
 TASKS = Section(
     "tasks",
     Task,

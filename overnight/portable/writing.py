@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from overnight.keeping_models import Transcript
-from overnight.models import DEFAULT_AGENT, Session
+from overnight.models import DEFAULT_AGENT, Event, Message, Session
 from overnight.portable.sections import (
     AGENT,
     SECTIONS,
@@ -21,7 +21,7 @@ from overnight.portable.sections import (
     wire_name,
 )
 from overnight.states import Life
-from overnight.store import agents, transcripts, users
+from overnight.store import agents, records, transcripts, users
 from overnight.store.clock import read_clock
 from overnight.store.rows import every
 from overnight.store.transcripts import BATCH
@@ -61,6 +61,9 @@ def _opened(said: Json) -> Iterator[str]:
 def _rows(connection: Connection, section: Section, session_id: str) -> Iterator[Any]:
     """Rows as mappings."""
     table = section.table
+    if table is Message or table is Event:
+        yield from records.piece_by_piece(connection, table, session_id, BATCH)
+        return
     statement = select(table).where(col(table.session_id) == session_id)  # type: ignore[attr-defined]
     ordered = statement.order_by(*section.ordered_by)
     for row in connection.execute(ordered, execution_options={"yield_per": BATCH}):

@@ -59,7 +59,9 @@ def find(connection: Connection, session_id: str, number: int) -> Remembered:
         return Remembered()
     row = FIND.every(connection, {"session_id": session_id, "number": number})[0]
     wanted = sorted({*row.first, *row.pinned})
-    kept = connection.execute(_some(session_id, wanted)).all() if wanted else []
+    kept: Sequence[Any] = connection.execute(_some(session_id, wanted)).all() if wanted else []
+    if len(kept) < len(wanted):  # it is archived, and packed
+        kept = [row for seq in wanted if (row := ledger.find(connection, session_id, seq)) is not None]
     return Remembered(row.begin_after, row.cut, row.summary, row.first, kept, row.model)
 
 

@@ -9,6 +9,8 @@ from sqlmodel import col
 from overnight.context_models import Context
 from overnight.errors import InvalidRequest
 from overnight.models import Event, Message, Session
+from overnight.store import records
+from overnight.store.records import Wish
 
 #: Replies after which the turn goes on.
 ON_THE_WAY = frozenset({"tool_use", "pause_turn"})
@@ -58,21 +60,21 @@ def bounds(connection: Connection, session_id: str, number: int) -> tuple[int, i
 
 def _written_by(connection: Connection, session: Session, event_id: str) -> int:
     """The last message that was in the ledger when the event was told; both have the time of their transaction."""
-    told = select(col(Event.created_at)).where(col(Event.session_id) == session.id, col(Event.id) == event_id)
-    at = connection.execute(told).scalar_one_or_none()
-    if at is None:
+    is_it = Wish(limit=1, where=(col(Event.id) == event_id,), wanted=lambda row: bool(row["id"] == event_id))
+    told = records.read(connection, Event, session.id, is_it)
+    if not told:
         why = f"session {session.id} has no event {event_id}; give one of its events' ids, or a message's seq"
         raise InvalidRequest(f"at: {why}", field="at")
-    written = select(func.max(col(Message.seq))).where(
-        col(Message.session_id) == session.id, col(Message.created_at) <= at
-    )
-    return connection.execute(written).scalar_one() or 0
+    at = told[0]["created_at"]
+    then = (col(Message.created_at) <= at,)
+    last = Wish(limit=1, newest_first=True, where=then, wanted=lambda row: bool(row["created_at"] <= at))
+    written = records.read(connection, Message, session.id, last)
+    return int(written[0]["seq"]) if written else 0
 
 
 def _before(connection: Connection, session_id: str, until: int) -> Sequence[Any]:
-    statement = select(col(Message.seq), col(Message.role), col(Message.content), col(Message.stop_reason))
-    mine = (col(Message.session_id) == session_id, col(Message.seq) <= until)
-    return connection.execute(statement.where(*mine).order_by(col(Message.seq).desc()).limit(BATCH)).all()
+    found = records.read(connection, Message, session_id, Wish(until=until, limit=BATCH, newest_first=True))
+    return [Message.model_construct(**row) for row in found]
 
 
 def _is_end(row: Any, before: Any | None) -> bool:

@@ -11,7 +11,8 @@ from overnight import event_types
 from overnight.context_models import Context, Pin
 from overnight.errors import NotFound
 from overnight.models import Message, Session
-from overnight.store import events, fork_points, sessions
+from overnight.states import Life, Record
+from overnight.store import events, fork_points, packs, sessions
 from overnight.store.events import Draft
 from overnight.store.places import reserve
 from overnight.store.sessions import NewSession
@@ -19,7 +20,7 @@ from overnight.store.sessions import NewSession
 #: What a fork has of its parent unless its caller says otherwise. No two open sessions share a context key.
 INHERITED = (
     *("model", "max_tokens", "system", "title", "notes", "labels", "user_id", "agent_id", "agent_version"),
-    *("overrides", "environment_id", "budget_nanousd", "budget_tokens"),
+    *("overrides", "environment_id", "budget_nanousd", "budget_tokens", "expiry"),
 )
 
 
@@ -55,11 +56,12 @@ def fork_at(
 ) -> str:
     """The same at a point that is known to be safe."""
     inherited = {name: getattr(parent, name) for name in INHERITED}
-    new = NewSession(**{**inherited, **changes})
+    age = None if parent.ends_at is None else (parent.ends_at - parent.created_at).total_seconds()
+    new = NewSession(**{**inherited, "max_age": age, **changes})
     sessions.create(connection, parent.workspace_id, new, idle_check=idle_check)
     number = point.context if point.context is not None else fork_points.context_at(connection, parent.id, point.at)
     _place(connection, parent, point.at, number, new.id)
-    _copy(connection, Message, parent.id, new.id, col(Message.seq) <= point.at)
+    _copy_ledger(connection, parent, new.id, point.at)
     _copy(connection, Context, parent.id, new.id, col(Context.number) <= number)
     _copy(connection, Pin, parent.id, new.id, col(Pin.seq) <= point.at)
     _check_whole(connection, parent, new.id, point.at)
@@ -94,6 +96,15 @@ def _copy(connection: Connection, table: type[SQLModel], parent_id: str, new_id:
     chosen = select(*(literal(new_id) if each.name == "session_id" else each for each in columns))
     rows = chosen.where(columns.session_id == parent_id, which)
     connection.execute(insert(table).from_select([each.name for each in columns], rows))
+
+
+def _copy_ledger(connection: Connection, parent: Session, new_id: str, at: int) -> None:
+    """What is packed comes out of its packs; while the parent is archived its row is held, lest more be packed."""
+    if parent.life == Life.ARCHIVED:
+        reserve(connection, parent.id)
+        for rows in packs.batches(connection, parent.id, Record.MESSAGES, until=at):
+            connection.execute(insert(Message), [{**row, "session_id": new_id} for row in rows])
+    _copy(connection, Message, parent.id, new_id, col(Message.seq) <= at)
 
 
 def _check_whole(connection: Connection, parent: Session, new_id: str, at: int) -> None:

@@ -14,7 +14,7 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION
 from overnight.portable.document import Document, Row, renamed
 from overnight.portable.sections import TAKEN_OVER, Section
 from overnight.states import Life
-from overnight.store import agents, environments, events, labels, sessions
+from overnight.store import agents, environments, events, labels, packs, sessions
 from overnight.store.agents import Definition
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import read_clock
@@ -50,6 +50,8 @@ def session(
         for rows in _batches(getattr(document, section.name)):
             connection.execute(insert(section.table), [_moved(section, each, names, users) | fixed for each in rows])
     sessions.cancel_unfinished(connection, session_id, "session was imported")
+    if row["life"] == Life.ARCHIVED:
+        packs.plan(connection, workspace_id, session_id)
     place = reserve(connection, session_id, events=1)
     told = {"session_id": document.session["id"], "exported_at": _text(document.exported_at)}
     events.append(
@@ -114,7 +116,7 @@ def _agent(connection: Connection, workspace_id: str, document: Document) -> tup
     if known is not None and known.workspace_id == workspace_id:
         return named
     for row in _of_name(connection, workspace_id, definition.name):
-        if all(getattr(row, name) == getattr(definition, name) for name in Definition.__slots__):
+        if all(getattr(row, name) == getattr(definition, name) for name in Definition.__slots__ if name != "expiry"):
             return row.agent_id, row.version
     made = agents.create(connection, workspace_id, definition)
     return made.agent.id, made.version.version

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select, text, update
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
+from overnight.expiry import Standing
 from overnight.models import OPEN, Session
 from overnight.states import Life
 from overnight.store.clock import after, now
@@ -49,12 +50,22 @@ class Lease:
     context: int = 0
     context_tokens: int = 0
     is_paused: bool = False
+    # of its end: what it says itself, and what holds
+    expiry: dict[str, Any] | None = None
+    ends_at: datetime | None = None
+    kept_until: datetime | None = None
+    tokens: int = 0
     reader: tuple[str, int] | None = None  # the agent whose turn it is, where that is another than the session's own
 
     @property
     def has_budget(self) -> bool:
         """The session itself: users and workspaces may have budgets all the same."""
         return self.budget_nanousd is not None or self.budget_tokens is not None
+
+    def standing(self, messages: int | None = None, tokens: int | None = None) -> Standing:
+        """How long it is, or has become since it was taken."""
+        length = self.ledger_seq if messages is None else messages
+        return Standing(length, self.tokens if tokens is None else tokens, self.ends_at, self.kept_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,17 @@ class Stamp:
     budget_tokens: int | None = None
     context: int = 0  # where one has begun
 
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
 
+
+TOKENS = (
+    col(Session.input_tokens)
+    + col(Session.output_tokens)
+    + col(Session.cache_write_tokens)
+    + col(Session.cache_read_tokens)
+)
 IS_PAUSED = (col(Session.life) == Life.PAUSED).label("is_paused")
 
 ACQUIRE = Prepared(
@@ -120,6 +141,10 @@ ACQUIRE = Prepared(
         col(Session.context),
         col(Session.context_tokens),
         IS_PAUSED,
+        col(Session.expiry),
+        col(Session.ends_at),
+        col(Session.kept_until),
+        TOKENS.label("tokens"),
     )
 )
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 from sqlmodel import col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
-from overnight.models import Message, ModelCall, Session, Usage
-from overnight.store import calls
+from overnight.models import ModelCall, Session, Usage
+from overnight.store import calls, ledger
 
 #: A session, and up to which message of its ledger: copies of a message have the same number in every fork.
 Place = tuple[str, int]
@@ -76,9 +77,9 @@ def _spent(connection: Connection, place: Place, since: int) -> Any:
     unpriced = func.count().filter(col(ModelCall.cost_nanousd).is_(None)).label("unpriced")
     statement = select(*sums, unpriced).where(col(ModelCall.session_id) == session_id)
     if since:
-        statement = statement.where(col(ModelCall.created_at) > _time_of(session_id, since))
+        statement = statement.where(col(ModelCall.created_at) > _time_of(connection, session_id, since))
     if not _is_end(connection, place):
-        statement = statement.where(col(ModelCall.created_at) <= _time_of(session_id, at))
+        statement = statement.where(col(ModelCall.created_at) <= _time_of(connection, session_id, at))
     return connection.execute(statement).one()
 
 
@@ -87,9 +88,10 @@ def _is_end(connection: Connection, place: Place) -> bool:
     return ends is not None and ends <= place[1]
 
 
-def _time_of(session_id: str, seq: int) -> Any:
-    said = select(col(Message.created_at)).where(col(Message.session_id) == session_id, col(Message.seq) == seq)
-    return said.scalar_subquery()
+def _time_of(connection: Connection, session_id: str, seq: int) -> Any:
+    """Null where it is gone."""
+    said = ledger.find(connection, session_id, seq)
+    return literal(None, UTCDateTime()) if said is None else said.created_at
 
 
 def _add(used: dict[str, Any], row: Any) -> None:

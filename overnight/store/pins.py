@@ -10,7 +10,7 @@ from overnight.context_models import Pin
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
 from overnight.models import Message, Session
-from overnight.store import contexts, events, session_changes, session_pages, sessions, users
+from overnight.store import contexts, events, ledger, session_changes, session_pages, sessions, users
 from overnight.store.contexts import Begun
 from overnight.store.events import Draft
 from overnight.store.places import Place, reserve
@@ -36,7 +36,7 @@ def pin(connection: Connection, workspace_id: str, session_id: str, seq: int) ->
     if seq <= session.context_from:  # no longer sent: it comes back
         before = contexts.find(connection, session_id, session.context)
         chosen = Cut("pinned", session.context_from, before.first, before.summary)
-        _begin(connection, session, place, chosen, before.model)
+        begin(connection, session, place, chosen, before.model)
     return row
 
 
@@ -58,7 +58,7 @@ def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
     session_changes.check_open(connection, workspace_id, seen)
     session_changes.check_at_rest(seen, place.now, "session")
     connection.execute(delete(Pin).where(col(Pin.session_id) == session_id))
-    _begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
+    begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
     _renew_profile(connection, seen.session)
     told = Draft(event_types.CONTEXT_RESET, {"context_from": place.ledger_seq})
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [told])
@@ -74,8 +74,7 @@ def _taken(connection: Connection, workspace_id: str, session_id: str, seq: int)
     """The message, in a transaction that has taken the session's row."""
     sessions.get(connection, workspace_id, session_id)
     place = reserve(connection, session_id)
-    statement = select(Message).where(col(Message.session_id) == session_id, col(Message.seq) == seq)
-    row = first(connection, Message, statement)
+    row = ledger.find(connection, session_id, seq)
     if row is None:
         raise NotFound(f"message {seq} of session {session_id} not found")
     if row.role == "system":
@@ -95,7 +94,7 @@ def _check_room(connection: Connection, session_id: str, characters: int) -> Non
         )
 
 
-def _begin(connection: Connection, session: Session, place: Place, chosen: Cut, model: str | None = None) -> None:
+def begin(connection: Connection, session: Session, place: Place, chosen: Cut, model: str | None = None) -> None:
     """The session's next context. What was thought before it was thought in another one."""
     number = session.context + 1
     changes = {"context": number, "context_from": chosen.begin_after, "context_cut": place.ledger_seq}

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlmodel import SQLModel, col
 
+from overnight.archive_models import Pack, Packing
 from overnight.budget_models import Budget
 from overnight.context_models import Context, Pin
 from overnight.environment_models import Work
@@ -24,6 +25,8 @@ NUMBERED = (
     (Pin, col(Pin.seq)),
     (Context, col(Context.number)),
     (SessionLabel, col(SessionLabel.name)),
+    (Pack, col(Pack.first_seq)),
+    (Packing, col(Packing.session_id)),
 )
 #: Sessions that are hidden in one transaction.
 HIDDEN = 50

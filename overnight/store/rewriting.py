@@ -9,7 +9,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
-    Text,
     and_,
     bindparam,
     func,
@@ -19,13 +18,14 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
-from overnight.crypto.vault import MARK, PREFIX_LENGTH, Vault, prefix_of
+from overnight.crypto.vault import PREFIX_LENGTH, Vault, prefix_of
 from overnight.errors import Unreadable
 from overnight.store import data_keys, schema
 from overnight.store.database import Database
-from overnight.store.sealed import SealedText
+from overnight.store.sealed import Sealed
 
 BATCH = 200  # rows, held for some milliseconds
 
@@ -76,7 +76,7 @@ def left(database: Database, table: Table) -> int:
 def _next(table: Table, current: Sequence[str], last: Sequence[Any] | None, batch: int) -> Any:
     key = list(table.primary_key)
     beyond = [tuple_(*key) > tuple_(*last)] if last is not None else []
-    columns = [type_coerce(column, Text).label(column.name) for column in _sealed_columns(table)]
+    columns = [type_coerce(column, _kind(column).raw).label(column.name) for column in _sealed_columns(table)]
     statement = select(*key, *columns).where(_stale(table, current), *beyond).order_by(*key).limit(batch)
     return statement.with_for_update(skip_locked=True)
 
@@ -86,8 +86,9 @@ def _stale(table: Table, current: Sequence[str]) -> Any:
 
 
 def _is_stale(column: Column[Any], current: Sequence[str]) -> Any:
-    begins = func.substr(type_coerce(column, Text), 1, PREFIX_LENGTH)
-    return and_(column.is_not(None), begins.not_in(current))
+    kind = _kind(column)
+    begins = func.substr(type_coerce(column, kind.raw), 1, PREFIX_LENGTH, type_=kind.raw)
+    return and_(column.is_not(None), begins.not_in([kind.mark(prefix) for prefix in current]))
 
 
 def _rewrite_rows(
@@ -95,29 +96,38 @@ def _rewrite_rows(
 ) -> Batch:
     rewritten = plain = unreadable = 0
     for row in rows:
-        fresh: dict[str, str] = {}
+        fresh: dict[str, Any] = {}
         for column in _sealed_columns(table):
-            text: str | None = row._mapping[column.name]
-            if text is None or text[:PREFIX_LENGTH] in current:
+            kind, stored = _kind(column), row._mapping[column.name]
+            if stored is None or stored[:PREFIX_LENGTH] in [kind.mark(prefix) for prefix in current]:
                 continue
-            place = str(column)
             try:
-                fresh[column.name] = vault.seal(vault.open(text, place), place)
+                fresh[column.name] = kind.resealed(vault, stored)
             except Unreadable:
                 unreadable += 1
                 continue
-            plain += not text.startswith(MARK)
+            plain += kind.is_plain(stored)
         if fresh:
             _write(connection, table, row, fresh)
             rewritten += len(fresh)
     return Batch(table.name, len(rows), rewritten, plain, unreadable)
 
 
-def _write(connection: Connection, table: Table, row: Row[Any], fresh: dict[str, str]) -> None:
+def _write(connection: Connection, table: Table, row: Row[Any], fresh: dict[str, Any]) -> None:
     here = [column == value for column, value in zip(table.primary_key, row, strict=False)]
-    values = {table.c[name]: bindparam(f"new_{name}", text, type_=Text) for name, text in fresh.items()}
+    columns = [table.c[name] for name in fresh]
+    values = {column: bindparam(f"new_{column.name}", fresh[column.name], type_=_raw(column)) for column in columns}
     connection.execute(update(table).where(*here).values(values))
 
 
 def _sealed_columns(table: Table) -> list[Column[Any]]:
-    return [column for column in table.columns if isinstance(column.type, SealedText)]
+    return [column for column in table.columns if isinstance(column.type, Sealed)]
+
+
+def _raw(column: Column[Any]) -> TypeEngine[Any]:
+    return _kind(column).raw
+
+
+def _kind(column: Column[Any]) -> Sealed:
+    assert isinstance(column.type, Sealed)
+    return column.type

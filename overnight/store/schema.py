@@ -9,11 +9,13 @@ from sqlalchemy import Connection, func, insert, select
 from sqlmodel import SQLModel, col
 
 from overnight import (  # noqa: F401 (the metadata's tables)
+    archive_models,
     budget_models,
     context_models,
     environment_models,
     keeping_models,
     key_models,
+    node_models,
     session_models,
 )
 from overnight.models import DEFAULT_WORKSPACE, Workspace

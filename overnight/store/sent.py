@@ -9,7 +9,7 @@ from sqlmodel import col
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.context import messages, recalled
 from overnight.history.sharing import Author, author, read_by, summary_for
-from overnight.models import Message, Task
+from overnight.models import Task
 from overnight.store import agents, contexts, ledger
 from overnight.store.rows import first
 
@@ -25,7 +25,7 @@ class Sent:
 
 def of_reply(connection: Connection, session_id: str, seq: int) -> Sent:
     """For message `seq` of the ledger. Raises `NotFound`, and `InvalidRequest` for one that is no reply of Claude's."""
-    reply = first(connection, Message, _message(session_id, seq))
+    reply = ledger.find(connection, session_id, seq)
     if reply is None:
         raise NotFound(f"message {seq} of session {session_id} not found")
     if reply.role != "assistant" or reply.context is None:
@@ -36,7 +36,7 @@ def of_reply(connection: Connection, session_id: str, seq: int) -> Sent:
         why = "belongs to a session that this one was forked from, and that is gone"
         raise InvalidRequest(f"as_sent: message {seq} {why}; ask for a later one", field="as_sent")
     remembered = contexts.find(connection, session_id, reply.context)
-    rows = [row for row in ledger.load(connection, session_id, remembered.begin_after) if row.seq < seq]
+    rows = ledger.between(connection, session_id, remembered.begin_after, seq - 1)
     reader = author(reply)
     summary = summary_for(reader, _model(connection, reader), remembered.summary, remembered.model)
     chosen = messages(
@@ -54,7 +54,3 @@ def _model(connection: Connection, reader: Author) -> str:
     """Of another agent's turn."""
     found = agents.versions(connection, [reader]) if reader else {}
     return next((version.model for version in found.values()), "")
-
-
-def _message(session_id: str, seq: int) -> Any:
-    return select(Message).where(col(Message.session_id) == session_id, col(Message.seq) == seq)

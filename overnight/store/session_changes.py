@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, not_, update
 from sqlmodel import col
 
 from overnight import event_types
 from overnight.errors import Conflict, InvalidRequest
 from overnight.models import Session
-from overnight.states import UNCLOSED
+from overnight.states import UNCLOSED, Life
 from overnight.store import budgets, events, labels, session_pages, sessions
-from overnight.store.clock import now
+from overnight.store.clock import after, now
 from overnight.store.events import Draft
 from overnight.store.places import reserve
 from overnight.store.session_pages import WORKING, Seen
-from overnight.store.submissions import why_closed
+from overnight.store.submissions import LEASED, WAKE_GRACE, why_closed
 
 #: Columns of a budget.
 BUDGET = {"budget_nanousd", "budget_tokens"}
@@ -52,6 +52,8 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     connection.execute(
         update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
     )
+    if "expiry" in changes:
+        _look_soon(connection, session_id)
     if "labels" in changes:
         labels.write(connection, workspace_id, session_id, changes["labels"])
     wake = changes.keys() & BUDGET and budgets.let_go_on(connection, workspace_id, session_id)
@@ -60,6 +62,13 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     draft = Draft(event_types.SESSION_UPDATED, tell(seen, changes))
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [draft])
     return Changed(seen, bool(wake))
+
+
+def _look_soon(connection: Connection, session_id: str) -> None:
+    """An idle session keeps its own clock, which was set by what held before."""
+    idle = (col(Session.id) == session_id, col(Session.idle_since).is_not(None), not_(LEASED))
+    soon = {"wake_at": after(WAKE_GRACE), "notified_at": None}
+    connection.execute(update(Session).where(*idle, col(Session.life) == Life.ACTIVE).values(**soon))
 
 
 def check_key_is_free(connection: Connection, session: Session, context_key: str) -> None:

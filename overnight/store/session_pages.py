@@ -12,7 +12,7 @@ from sqlmodel import col
 from overnight.errors import NotFound
 from overnight.models import DEFAULT_AGENT, AgentVersion, Session, Task
 from overnight.states import UNFINISHED, Life, TaskStatus, WaitReason
-from overnight.store import agents, labels
+from overnight.store import agents, endings, labels
 from overnight.store.leases import IS_OPEN
 from overnight.store.listing import Cursor, between, paged
 from overnight.store.submissions import LEASED
@@ -47,6 +47,7 @@ class Seen:
     state: SessionState
     wait_reason: str | None
     agent: AgentVersion | None
+    said: Mapping[str, Any] = field(default_factory=dict)  # by its workspace, of how its sessions end
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +182,16 @@ def _are_few(wanted: Filter) -> bool:
 def _seen(connection: Connection, rows: Sequence[Row[Any]]) -> list[Seen]:
     named = {(row.agent_id, row.agent_version) for row in rows if row.agent_id != DEFAULT_AGENT}
     known = agents.versions(connection, named)
-    return [_one_seen(row, known.get((row.agent_id, row.agent_version))) for row in rows]
+    said = endings.of_workspace(connection, rows[0].workspace_id).expiry if rows else {}
+    return [_one_seen(row, known.get((row.agent_id, row.agent_version)), said) for row in rows]
 
 
-def _one_seen(row: Row[Any], agent: AgentVersion | None) -> Seen:
+def _one_seen(row: Row[Any], agent: AgentVersion | None, said: Mapping[str, Any]) -> Seen:
     columns = dict(row._mapping)
     status, head, leased = SessionStatus(columns.pop("doing")), columns.pop("head"), columns.pop("leased")
     session = Session.model_construct(**columns)
     reason = head if head in REASONS else None
-    return Seen(session, status, _state(session, head, leased), reason, agent)
+    return Seen(session, status, _state(session, head, leased), reason, agent, said)
 
 
 def _state(session: Session, head: str | None, leased: bool) -> SessionState:

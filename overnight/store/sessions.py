@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from overnight import event_types
 from overnight.errors import InvalidRequest, NotFound
+from overnight.expiry import end_by_age
 from overnight.ids import SESSION, new_id
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION, Session, Task
 from overnight.states import (
@@ -23,7 +24,7 @@ from overnight.states import (
     TaskStatus,
     sources,
 )
-from overnight.store import abandon, events, labels, tombstones, users, work
+from overnight.store import abandon, events, labels, packs, tombstones, users, work
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import now, read_clock
 from overnight.store.events import Draft
@@ -53,6 +54,8 @@ class NewSession:
     environment_id: str = DEFAULT_ENVIRONMENT
     budget_nanousd: int | None = None
     budget_tokens: int | None = None
+    expiry: dict[str, Any] | None = None  # what it says of its end itself
+    max_age: float | None = None  # seconds, as somebody says of it; None: as the settings say; 0: any
     id: str = field(default_factory=lambda: new_id(SESSION))
 
 
@@ -88,6 +91,8 @@ def create(
         environment_id=new.environment_id,
         budget_nanousd=new.budget_nanousd,
         budget_tokens=new.budget_tokens,
+        expiry=new.expiry,
+        ends_at=end_by_age(at, new.max_age),
         inbox=len(first_tasks),
         event_seq=sum(map(len, told)),
         wakes=1 if first_tasks else 0,
@@ -181,6 +186,8 @@ def _close(
         return False
     cancel_unfinished(connection, session_id, f"session {life}")
     work.wind_up(connection, session_id)
+    if life is Life.ARCHIVED:
+        packs.plan(connection, workspace_id, session_id)
     drafts = [Draft(event_type, {"reason": changes.get("archive_reason")}), Draft(event_types.SESSION_TERMINATED)]
     place = reserve(connection, session_id, events=len(drafts))
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, drafts)

@@ -20,6 +20,7 @@ from overnight.states import (
     TASK_MOVES,
     UNCLOSED,
     Life,
+    Origin,
     Priority,
     StopRequest,
     TaskStatus,
@@ -63,7 +64,15 @@ CALL_ATTENTION = (
         col(Session.inbox), col(Session.event_seq), col(Session.wakes), UNSTIRRED.label("unstirred"), now().label("now")
     )
 )
-YOUNG = or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age")))
+#: The settings say how old a session becomes of which nobody else has said so.
+YOUNG = or_(
+    col(Session.kept_until) > now(),
+    col(Session.ends_at) > now(),
+    and_(
+        col(Session.ends_at).is_(None),
+        or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age"))),
+    ),
+)
 ACCEPT = Prepared(CALL_ATTENTION.where(YOUNG))
 
 # A statement of its own: inside the UPDATE that waits for the row it would count as of before the wait.
@@ -243,16 +252,24 @@ def call_attention(connection: Connection, workspace_id: str, session_id: str, c
 
 def why_closed(connection: Connection, workspace_id: str, session_id: str) -> NotFound | SessionClosed:
     """The reason for which a session takes no task: the error to raise."""
-    statement = select(col(Session.life), col(Session.archive_reason)).where(
+    statement = select(col(Session.life), col(Session.archive_reason), col(Session.continued_by)).where(
         col(Session.id) == session_id, col(Session.workspace_id) == workspace_id, col(Session.life) != Life.DELETED
     )
     row = connection.execute(statement).first()
     if row is None:
         return NotFound(f"session {session_id} not found")
     if row.life in UNCLOSED:
-        return SessionClosed(f"session {session_id} has reached its maximum age; start a new session")
+        why = "has reached its maximum age; extend it with POST /v1/sessions/{id}/extend, or start a new session"
+        return SessionClosed(f"session {session_id} {why}")
     reason = f" ({row.archive_reason})" if row.archive_reason else ""
-    return SessionClosed(f"session {session_id} is {row.life}{reason}; start a new session")
+    closed = f"session {session_id} is {row.life}{reason}"
+    if row.continued_by is not None:
+        return SessionClosed(
+            f"{closed} and goes on as {row.continued_by}; send it there", continued_by=row.continued_by
+        )
+    ways = [origin.value for origin in Origin]
+    how = 'resume it with POST /v1/sessions/{id}/resume and {"from": "summary"} or {"from": "full"}'
+    return SessionClosed(f"{closed}; {how}, or start a new session", resume_from=ways)
 
 
 def what_was_said(new: NewTask) -> list[Draft]:

@@ -128,7 +128,8 @@ def _finish(
     following = None if stamp.inbox == task.seq else tasks.head(connection, lease.session_id)
     if following is None:
         drafts += [turn_events.usage(stamp, task), idle]
-        wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
+        standing = lease.standing(stamp.ledger_seq, stamp.tokens)
+        wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now, standing=standing)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
     elif chain and not stamp.is_paused and is_due(following, stamp.now) and _may_chain(lease, task, following):
         begun = start(connection, following, stamp)

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from sqlalchemy import Text
+from sqlalchemy import LargeBinary, Text
 from sqlmodel import SQLModel
 
 from overnight.crypto import masters
@@ -11,7 +11,7 @@ from overnight.crypto.masters import MasterKey
 from overnight.crypto.wire import Wire
 from overnight.store import schema
 from overnight.store.json_text import JsonText
-from overnight.store.sealed import SealedText
+from overnight.store.sealed import Sealed
 
 assert schema  # whose import makes every table known
 
@@ -19,6 +19,7 @@ assert schema  # whose import makes every table known
 READABLE = {
     *("agent_versions.history", "agent_versions.labels", "environments.labels", "sessions.labels", "tasks.labels"),
     *("work.labels", "contexts.first", "contexts.pinned", "tombstones.removed"),
+    *("agent_versions.expiry", "endings.expiry", "sessions.expiry"),
 }
 
 
@@ -28,8 +29,8 @@ def a_key() -> MasterKey:
 
 def test_every_column_of_json_says_whether_it_holds_contents() -> None:
     columns = [column for table in SQLModel.metadata.sorted_tables for column in table.columns]
-    texts = [column for column in columns if isinstance(column.type, JsonText | SealedText | Text)]
-    sealed = {str(column): column.type.place for column in texts if isinstance(column.type, SealedText)}
+    texts = [column for column in columns if isinstance(column.type, JsonText | Sealed | Text | LargeBinary)]
+    sealed = {str(column): column.type.place for column in texts if isinstance(column.type, Sealed)}
     assert sealed == {name: name for name in sealed}
     assert {str(column) for column in texts} - sealed.keys() == READABLE
     assert len(sealed) > 15

@@ -126,7 +126,7 @@ def test_what_is_sent_next_is_what_the_parent_would_have_sent(database: Database
         pins.pin(connection, DEFAULT_WORKSPACE, parent_id, 8)
         row = sessions.get(connection, DEFAULT_WORKSPACE, parent_id)
         place = pins.Place(row.event_seq, row.ledger_seq, read_clock(connection))
-        pins._begin(connection, row, place, Cut("window", 4, [1, 2], says("So far: …")))
+        pins.begin(connection, row, place, Cut("window", 4, [1, 2], says("So far: …")))
     submit(database, parent_id, "Then.")
     work_off(database, parent_id)
     with database.read() as connection:

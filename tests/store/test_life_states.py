@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,9 +19,24 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from overnight.errors import Conflict, IllegalMove, InvalidRequest, LeaseLost, SessionPaused
-from overnight.models import Task
-from overnight.states import FINAL, LIFE_MOVES, ArchiveReason, Life, StopRequest, TaskStatus, WaitReason
-from overnight.store import forks, leases, pauses, pausing, put_down, retirement, sessions, snapshots, tasks, turns
+from overnight.models import Message, Task
+from overnight.states import FINAL, LIFE_MOVES, ArchiveReason, Life, Origin, StopRequest, TaskStatus, WaitReason
+from overnight.store import (
+    forks,
+    leases,
+    packs,
+    pauses,
+    pausing,
+    put_down,
+    retirement,
+    reviving,
+    sessions,
+    snapshots,
+    succession,
+    tasks,
+    turns,
+)
+from overnight.store import ledger as messages
 from overnight.store.database import Database
 from overnight.store.leases import Lease
 from overnight.store.rows import every
@@ -43,11 +59,24 @@ from tests.store.scenes import (
 
 #: What may happen to an owner, or be refused to a caller, without anything being wrong.
 LEGAL = (LeaseLost, SessionPaused, InvalidRequest, IllegalMove, Conflict)
-CALLERS = ("submit", "pause", "pause", "resume", "resume", "cancel", "interrupt", "fork", "snapshot")
+CALLERS = (
+    "submit",
+    "pause",
+    "pause",
+    "resume",
+    "resume",
+    "cancel",
+    "interrupt",
+    "fork",
+    "snapshot",
+    "revive",
+    "pack",
+    "extend",
+)
 IN_A_TURN = ("succeed", "fail", "park", "put_down", "die")
 #: Of what an owner can do: not of what he could when it was drawn, as races make that differ from run to run.
 CHOICE = st.integers(0, 59)
-WITH_A_LEASE = ("begin", "begin", "expire", "die")
+WITH_A_LEASE = ("begin", "begin", "expire", "hand_over", "die")
 
 
 class AnyLife(RuleBasedStateMachine):
@@ -120,10 +149,10 @@ class AnyLife(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
         assert [task.id for task in self._tasks()] == self.accepted
-        said = ledger(self.database, self.session_id)
+        said = self._said()
         done = [task.id for task in self._tasks() if task.status == TaskStatus.SUCCEEDED]
         assert [row.task_id for row in said] == [task_id for task_id in done for _ in range(2)]
-        if session(self.database, self.session_id).event_seq:
+        if session(self.database, self.session_id).life != Life.ARCHIVED:
             check_numbers(self.database, self.session_id)
 
     def teardown(self) -> None:
@@ -162,12 +191,21 @@ class AnyLife(RuleBasedStateMachine):
         with self.database.write() as connection:
             new_id = forks.fork(connection, DEFAULT_WORKSPACE, self.session_id, idle_check=0)
         copied = [(row.seq, row.task_id) for row in ledger(self.database, new_id)]
-        assert copied == [(row.seq, row.task_id) for row in ledger(self.database, self.session_id)][: len(copied)]
+        assert copied == [(row.seq, row.task_id) for row in self._said()][: len(copied)]
         assert session(self.database, new_id).ledger_seq == len(copied)
 
     def _snapshot(self) -> None:
         self.names += 1
         self._write(snapshots.take, DEFAULT_WORKSPACE, self.session_id, str(self.names))
+
+    def _revive(self) -> None:
+        self._write(partial(reviving.revive, idle_check=0), DEFAULT_WORKSPACE, self.session_id, Origin.FULL)
+
+    def _pack(self) -> None:
+        self._write(packs.pack_some, self.session_id, 3)
+
+    def _extend(self) -> None:
+        self._write(reviving.extend, DEFAULT_WORKSPACE, self.session_id, 60.0)
 
     def _archive(self) -> None:
         self._write(sessions.archive, DEFAULT_WORKSPACE, self.session_id)
@@ -222,6 +260,17 @@ class AnyLife(RuleBasedStateMachine):
         else:
             self._begin()
 
+    def _hand_over(self) -> None:
+        """The same, for one that goes on in another."""
+        end = partial(succession.hand_over, max_age=None, idle_check=0.0)
+        if self._head() is None and self._write(end, self._mine(), ArchiveReason.TOO_LONG, "Summary.", None):
+            self.lease = None
+            successor = session(self.database, self.session_id).continued_by
+            assert successor is not None
+            assert session(self.database, successor).continues == self.session_id
+        else:
+            self._begin()
+
     def _die(self) -> None:
         """Its owner is silent until its lease has run out, and another is there."""
         if session(self.database, self.session_id).lease_owner:
@@ -254,6 +303,11 @@ class AnyLife(RuleBasedStateMachine):
     def _head(self) -> Task | None:
         with self.database.read() as connection:
             return tasks.head(connection, self.session_id)
+
+    def _said(self) -> list[Message]:
+        """Wherever its rows are."""
+        with self.database.read() as connection:
+            return list(messages.page(connection, self.session_id, limit=1_000, cursor=None))
 
     def _tasks(self) -> list[Task]:
         with self.database.read() as connection:

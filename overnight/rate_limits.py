@@ -7,6 +7,7 @@ from typing import Any
 
 from redis import Redis
 
+from overnight.live import SOCKET_TIMEOUT
 from overnight.settings import Settings
 
 PREFIX = "overnight:governor"
@@ -46,6 +47,12 @@ class PoolState:
         if self.closed_for > 0:
             return f"closed for {self.closed_for:.0f} s"
         return f"opening, {self.window} at a time" if self.window else "open"
+
+
+def learned(redis_url: str, credential: str = "*") -> list[PoolState]:
+    """`pools` of the Redis at an address. Raises `RedisError`, and `ValueError` for what is no address."""
+    with Redis.from_url(redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT) as redis:
+        return pools(redis, credential)
 
 
 def pools(redis: "Redis", credential: str = "*") -> list[PoolState]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from overnight.history import resumption
 from overnight.history.context import Entry
-from overnight.history.policy import Policy
 from overnight.models import Task
 from overnight.states import StopRequest
 from overnight.store import budgets, pauses, turns
@@ -44,7 +43,7 @@ class Advance:
             return after
         if task.open_calls:
             return self._calls(lease, task).run(history)
-        if may_be_long(self._turn(lease, task), self._policy, lease.ledger_seq - lease.context_from):
+        if may_be_long(self._turn(lease, task), self.equipment.policy, lease.ledger_seq - lease.context_from):
             history = load_history(self.process.database, lease) if history is None else history
             fitting = Fitting(self.process, self.held, self.equipment, self._turn(lease, task), history)
             if (begin_after := fitting.begin_after()) is not None:
@@ -66,10 +65,6 @@ class Advance:
             history = load_history(self.process.database, turn.lease)
         turn = replace(turn, notice=_notice(turn, history))
         return Step(self.process, self.held, turn, history, self.equipment, self.may_go_on).run()
-
-    @property
-    def _policy(self) -> Policy:
-        return Policy.of(self.equipment.agent.history)
 
     def _not_here_and_now(self, lease: Lease, task: Task) -> Next | None:
         """What it comes to when it ends, or its tools cannot be had."""

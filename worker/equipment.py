@@ -1,12 +1,15 @@
 """What a session's owner works with for the length of a slice: its agent, and the tools of that agent."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from overnight.history.policy import Policy
 from overnight.models import DEFAULT_ENVIRONMENT, ToolCall
 from overnight.store.leases import Lease
 from overnight.tools import CancelFlag, Context, Tool
 from overnight.tools.context import Report
 from overnight.tools.workspaces import workspace_of
+from worker.decide import RetryRules
 from worker.process import Process
 from worker.tools.toolbox import Toolbox, equip
 
@@ -21,6 +24,16 @@ class Equipment:
         self._process = process
         self._lease = lease
         self._toolbox: Toolbox | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """How much of a conversation its agent has sent."""
+        return Policy.of(self.agent.history)
+
+    @property
+    def retry_rules(self) -> RetryRules:
+        """The process's, for as long as its agent wants."""
+        return replace(self._process.retry_rules, max_age=self.agent.max_retry_age)
 
     @property
     def toolbox(self) -> Toolbox:

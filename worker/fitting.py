@@ -1,7 +1,7 @@
 """Making a conversation fit: whether the next request would be too long, and what is done about it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -54,14 +54,14 @@ class Fitting:
 
     def begin_after(self) -> int | None:
         """After which message the ledger would have to be sent; None when it fits, or nothing can go."""
-        room = self._policy.room(self._known.window)
+        room = self.equipment.policy.room(self._known.window)
         if room is None:
             return None
         tail = parted(self.history, self.turn.lease.context_from)[1]
-        if not self._policy.is_too_many(tail) and self._tokens(room) < room:
+        if not self.equipment.policy.is_too_many(tail) and self._tokens(room) < room:
             return None
         return policy.where_to_cut(
-            self._policy,
+            self.equipment.policy,
             room,
             self.history,
             self.turn.lease.context_from,
@@ -71,7 +71,7 @@ class Fitting:
 
     def cut(self, begin_after: int) -> Next | None:
         """Has it cut there, summarised if that is the policy; None when it was halted. Raises `LeaseLost`."""
-        if self._policy.type != "compact":
+        if self.equipment.policy.type != "compact":
             return self._begin(Cut("window", begin_after, self._first(begin_after)), None)
         lease, task = self.turn.lease, self.turn.task
         if self.process.budgeted.concern(lease, task) and not self._persist(budgets.has_room, self.turn):
@@ -86,10 +86,6 @@ class Fitting:
             case grant:
                 heard = ask(self.process, self.held, request, grant, purpose="compaction")
         return self._summarised(heard, begin_after)
-
-    @property
-    def _policy(self) -> Policy:
-        return Policy.of(self.equipment.agent.history)
 
     @property
     def _known(self) -> Known:
@@ -117,7 +113,7 @@ class Fitting:
             return tokens
 
     def _first(self, begin_after: int) -> list[int] | None:
-        room = self._policy.room(self._known.window) or self._known.window
+        room = self.equipment.policy.room(self._known.window) or self._known.window
         return policy.first_kept(self.history, self.turn.lease.context_from, begin_after, room)
 
     def _summary_request(self, older: Sequence[Entry]) -> Request:
@@ -132,8 +128,7 @@ class Fitting:
         if heard.failure is None:
             return self._halted(heard)
         lease, task = self.turn.lease, self.turn.task
-        rules = replace(self.process.retry_rules, max_age=self.equipment.agent.max_retry_age)
-        match judge_failure(heard.failure, task, lease.now, rules, self.process.chance):
+        match judge_failure(heard.failure, task, lease.now, self.equipment.retry_rules, self.process.chance):
             case Pause() as pause:
                 self._persist(pauses.park, self.turn, pause, heard.call)
                 return Next(lease, None)

@@ -6,7 +6,7 @@ from typing import Any
 
 from overnight import event_types
 from overnight.history.context import Entry, entries, parted
-from overnight.history.policy import SHARE, SMALLEST_WINDOW, Cut, Policy, first_kept, shorter
+from overnight.history.policy import SHARE, SMALLEST_WINDOW, Cut, first_kept, shorter
 from overnight.history.request import Request
 from overnight.store import contexts, pauses, turns
 from overnight.store.calls import Call
@@ -54,8 +54,7 @@ class Step:
             return self._succeed(heard.message, heard, words.event_id)
         if heard.failure is None:
             return self._stop(heard)
-        rules = replace(self.process.retry_rules, max_age=self.equipment.agent.max_retry_age)
-        match judge_failure(heard.failure, task, lease.now, rules, self.process.chance):
+        match judge_failure(heard.failure, task, lease.now, self.equipment.retry_rules, self.process.chance):
             case Pause() as pause:
                 self._persist(pauses.park, pause, heard.call)
                 return Next(lease, None)
@@ -100,7 +99,7 @@ class Step:
         if begin_after is None:
             return self._fail(heard, failure.error)
         first = first_kept(self.history, self.turn.lease.context_from, begin_after, SMALLEST_WINDOW)
-        cut = Cut("too_long", begin_after, first if self._policy.type == "window" else None)
+        cut = Cut("too_long", begin_after, first if self.equipment.policy.type == "window" else None)
         lease, task = self._persist(contexts.cut, cut, heard.call)
         return Next(lease, task)
 
@@ -121,23 +120,19 @@ class Step:
 
     def _may_be_long(self) -> bool:
         """The context after this step: the next turn then begins with a look at it."""
-        return not self._policy.is_far(self.turn.lease.context_tokens + LONG_PROMPT, len(self.history))
+        return not self.equipment.policy.is_far(self.turn.lease.context_tokens + LONG_PROMPT, len(self.history))
 
     def _warning(self, call: Call) -> list[Draft]:
         """Told when the context has come to that share of its limit."""
-        before, filled = self.turn.lease.context_tokens, call.tokens.prompt + call.tokens.output_tokens
-        if self._policy.is_far(filled, 0):
+        before, filled = self.turn.lease.context_tokens, call.tokens.total
+        if self.equipment.policy.is_far(filled, 0):
             return []
         window = self.process.model(self.turn.lease.model).window
-        limit = self._policy.warns_at(window)
+        limit = self.equipment.policy.warns_at(window)
         if not before < limit <= filled:
             return []
-        said = {"tokens": filled, "limit": round(limit / SHARE), "policy": self._policy.type}
+        said = {"tokens": filled, "limit": round(limit / SHARE), "policy": self.equipment.policy.type}
         return [Draft(event_types.CONTEXT_WARNING, said, self.turn.task.id)]
-
-    @property
-    def _policy(self) -> Policy:
-        return Policy.of(self.equipment.agent.history)
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:
         return persist(self.process, self.held, verb, self.turn, *values, **options)

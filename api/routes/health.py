@@ -54,8 +54,8 @@ def _ask_database(parts: Parts) -> Checks:
             version, wanted = schema.version(connection), schema.newest()
             checks: Checks = {"database": {"ok": True}, "schema_version": {"ok": version == wanted, "wanted": wanted}}
             if version == wanted:
-                workers = [node for node in nodes.alive(connection, WORKER_SEEN) if node.role == "worker"]
-                beats = [node for node in nodes.alive(connection, BEAT_SEEN) if node.role == "beat"]
+                workers = nodes.at_work(connection, "worker", WORKER_SEEN)
+                beats = nodes.at_work(connection, "beat", BEAT_SEEN)
                 slots = sum(node.slots for node in workers)
                 checks["workers"] = {"ok": bool(workers), "count": len(workers), "slots": slots}
                 checks["beat"] = {"ok": bool(beats)}

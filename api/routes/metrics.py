@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import structlog
 from fastapi import APIRouter, Request
 from prometheus_client.exposition import choose_encoder
-from redis import Redis
 from redis.exceptions import RedisError
 from starlette.responses import Response
 
@@ -13,8 +12,7 @@ from api.documented import failures
 from api.exposition import Figures, registry_of
 from api.parts import Parts, parts_of
 from api.routes.health import BEAT_SEEN, WORKER_SEEN
-from overnight.live import SOCKET_TIMEOUT
-from overnight.rate_limits import PoolState, pools
+from overnight.rate_limits import PoolState, learned
 from overnight.store import figures, nodes
 
 log = structlog.get_logger(__name__)
@@ -38,8 +36,8 @@ def metrics(request: Request) -> Response:
 def _figures(parts: Parts) -> Figures:
     with parts.database.read() as connection:
         tasks = figures.unfinished_tasks(connection)
-        workers = [node for node in nodes.alive(connection, WORKER_SEEN) if node.role == "worker"]
-        beats = [node for node in nodes.alive(connection, BEAT_SEEN) if node.role == "beat"]
+        workers = nodes.at_work(connection, "worker", WORKER_SEEN)
+        beats = nodes.at_work(connection, "beat", BEAT_SEEN)
     slots = sum(node.slots for node in workers)
     return Figures(tasks, len(workers), slots, len(beats), _limits(parts.settings.redis_url))
 
@@ -47,8 +45,7 @@ def _figures(parts: Parts) -> Figures:
 def _limits(redis_url: str) -> Sequence[PoolState] | None:
     """None while Redis does not answer."""
     try:
-        with Redis.from_url(redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT) as redis:
-            return pools(redis)
+        return learned(redis_url)
     except RedisError as error:
         log.warning("limits_not_read", error=type(error).__name__)
         return None

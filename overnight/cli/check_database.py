@@ -62,7 +62,7 @@ def compare_clocks(check: str, there: float, before: float, after_: float) -> Fi
 
 
 def _nodes(connection: Connection, role: str) -> Finding:
-    alive = [node for node in nodes.alive(connection, SEEN_WITHIN[role]) if node.role == role]
+    alive = nodes.at_work(connection, role, SEEN_WITHIN[role])
     if alive:
         return ok(role, ", ".join(f"{node.name} ({node.slots} slots)" if node.slots else node.name for node in alive))
     return warn(role, f"none was seen in the last {SEEN_WITHIN[role]:g} s", START)

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from overnight.cli.check_redis import address_of
 from overnight.cli.findings import Finding, ok, warn
-from overnight.live import SOCKET_TIMEOUT
-from overnight.rate_limits import PoolState, credential_of, pools
+from overnight.rate_limits import PoolState, credential_of, learned
 from overnight.settings import Settings
 
 
@@ -25,10 +23,7 @@ def check_governor(settings: Settings) -> Iterator[Finding]:
 
 def _known(settings: Settings) -> list[PoolState]:
     url = address_of(settings)
-    if url is None:
-        return []
-    with Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT) as redis:
-        return pools(redis, credential_of(settings))
+    return [] if url is None else learned(url, credential_of(settings))
 
 
 def _told(pool: PoolState) -> Finding:

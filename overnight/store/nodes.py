@@ -22,6 +22,11 @@ def report(connection: Connection, name: str, role: str, incarnation: str, slots
         connection.execute(insert(Node).values(name=name, **fresh))
 
 
+def at_work(connection: Connection, role: str, within: float) -> Sequence[Node]:
+    """Those of a role that were seen in the last `within` seconds."""
+    return [node for node in alive(connection, within) if node.role == role]
+
+
 def alive(connection: Connection, within: float) -> Sequence[Node]:
     """Those seen in the last `within` seconds."""
     return every(connection, Node, select(Node).where(col(Node.seen_at) > after(-within)).order_by(col(Node.name)))

@@ -90,7 +90,7 @@ class Reply:
     @property
     def filled(self) -> int:
         """Tokens of the context after it."""
-        return self.call.tokens.prompt + self.call.tokens.output_tokens
+        return self.call.tokens.total
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def test_several_keys_stand_newest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["secret", "overnight-key-short", masters.new_text() + "x", masters.new_text()[:-1] + "!"]
+    "wrong",
+    ["secret", "overnight-key-short", masters.new_text() + "x", masters.new_text()[:-1] + "!"],
+    ids=["no prefix", "short", "long", "no base64"],
 )
 def test_what_is_no_key_is_told_by_its_place_and_never_quoted(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"^number 2 is not a key of 'overnight keys new-encryption'") as told:

@@ -17,7 +17,7 @@ from worker.asking import Heard, ask
 from worker.decide import judge_failure
 from worker.equipment import Equipment
 from worker.governor.asking import Refusal
-from worker.granting import reserve
+from worker.granting import for_summary, is_background, wait_in_line
 from worker.held import Halt, Held
 from worker.known_models import Known
 from worker.next import Next, ended
@@ -78,11 +78,9 @@ class Fitting:
             return Next(lease, None)
         older = [entry for entry in self.history if entry.seq <= begin_after]
         request = self._summary_request(older)
-        match reserve(self.process, lease, task):
+        match for_summary(self.process, lease, request, is_background=is_background(task)):
             case Refusal(delay):
-                self._persist(pauses.wait_in_line, self.turn, delay)
-                self.process.wake_later(lease.session_id, task.id, delay)
-                return Next(lease, None)
+                return wait_in_line(self.process, self.held, self.turn, delay)
             case grant:
                 heard = ask(self.process, self.held, request, grant, purpose="compaction")
         return self._summarised(heard, begin_after)
@@ -120,7 +118,7 @@ class Fitting:
         if self._known.compacts:
             return compaction.native(self.turn, older, self._tools)
         model = self.process.settings.summary_model or self.turn.lease.model
-        return compaction.asked_for(self.turn, older, self._tools, model)
+        return compaction.in_words(self.turn, older, self._tools, model)
 
     def _summarised(self, heard: Heard, begin_after: int) -> Next | None:
         if heard.message is not None:

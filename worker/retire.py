@@ -9,9 +9,8 @@ import structlog
 
 from overnight import expiry
 from overnight.expiry import said_of_age
-from overnight.history import context
 from overnight.history.context import Entry
-from overnight.history.request import Request
+from overnight.history.request import Request, summary_request
 from overnight.models import Task
 from overnight.states import ArchiveReason, OnExpiry
 from overnight.store import budgets, pauses, retirement, succession
@@ -20,11 +19,12 @@ from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from worker.asking import Heard, ask
 from worker.governor.asking import Refusal
-from worker.granting import in_background
+from worker.granting import for_summary
 from worker.held import Held
 from worker.history import load_history
 from worker.persist import persist
 from worker.process import Process
+from worker.requests import setting_of
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) 
     if lease.ledger_seq == 0 or _is_spent(process, lease):
         return _close(process, held, lease, reason, None, None, None)
     request = _summary_request(process, lease)
-    grant = in_background(process, lease, request.model)
+    grant = for_summary(process, lease, request, is_background=True)
     if isinstance(grant, Refusal):
         return persist(process, held, retirement.put_off, lease, grant.delay)
     return _archive_with(process, held, lease, reason, ask(process, held, request, grant, purpose="summary"))
@@ -106,15 +106,9 @@ def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveRea
 def _summary_request(process: Process, lease: Lease) -> Request:
     cheap = process.settings.summary_model or CHEAP
     model = lease.model if lease.summary_attempts else cheap  # what one fails at, the other may do
-    # Another model may not read this one's thinking, so all of it stays behind.
-    cut = lease.context_cut if model == lease.model else lease.ledger_seq
-    prompt = [{"type": "text", "text": SUMMARISE}]
     history = load_history(process.database, lease)
-    shown = history if model == lease.model else context.readable(history)
-    sent = context.messages(shown, prompt, cut, begin_after=lease.context_from)
-    tools = _described(history)
-    choice = {"type": "none"} if tools else None
-    return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)
+    setting = setting_of(lease, _described(history))
+    return summary_request(setting, history, SUMMARISE, model, min(SUMMARY_TOKENS, lease.max_tokens))
 
 
 def _described(history: list[Entry]) -> list[dict[str, Any]]:

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
 from overnight.states import Removal
 from overnight.store import leases, retention, sweeps, tasks, tombstones, work, work_pages, work_turns
@@ -14,6 +13,7 @@ from overnight.store.database import Database
 from overnight.store.retention import Periods, Rules
 from tests.conftest import TEMPLATE
 from tests.servers import Postgres
+from tests.store.statements import recorded
 
 FEW, MANY = 1_000, 20_000
 
@@ -80,21 +80,6 @@ def small_and_large(postgres_server: Postgres) -> Iterator[tuple[Database, Datab
     yield databases[0], databases[1]
     for database in databases:
         database.close()
-
-
-@contextmanager
-def recorded(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that are sent meanwhile."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def plans(database: Database, ask: Callable[[Connection], object]) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ def main() -> int:
         from ops.bench.context import main as tell_costs
 
         return tell_costs(sys.argv[2:])
+    if sys.argv[1:2] == ["--expiry"]:
+        return _expiry(sys.argv[2:])
     conditions, json_path = read_arguments(sys.argv[1:])
     from rich.console import Console
 
@@ -48,6 +50,13 @@ def _governor(arguments: list[str]) -> int:
 
     _settle_environment()
     return measure_limits(arguments)
+
+
+def _expiry(arguments: list[str]) -> int:
+    from ops.bench.expiry import main as measure_expiry
+
+    _settle_environment()
+    return measure_expiry(arguments)
 
 
 def _settle_environment() -> None:

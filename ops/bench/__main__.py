@@ -22,6 +22,8 @@ def main() -> int:
         return tell_costs(sys.argv[2:])
     if sys.argv[1:2] == ["--expiry"]:
         return _expiry(sys.argv[2:])
+    if sys.argv[1:2] == ["--long"]:
+        return _long(sys.argv[2:])
     conditions, json_path = read_arguments(sys.argv[1:])
     from rich.console import Console
 
@@ -57,6 +59,13 @@ def _expiry(arguments: list[str]) -> int:
 
     _settle_environment()
     return measure_expiry(arguments)
+
+
+def _long(arguments: list[str]) -> int:
+    from ops.bench.long import main as measure_long_sessions
+
+    _settle_environment()
+    return measure_long_sessions(arguments)
 
 
 def _settle_environment() -> None:

@@ -89,8 +89,8 @@ def _trial(asked: argparse.Namespace) -> Iterator[tuple[Steady, Database]]:
         chdir(place.folder),
         running_simulator(*latency) as claude,
         overnight(place, "expiry", claude.url, asked.workers, asked.slots, True) as ours,
-        closing(Database(ours.door["database_url"])) as database,
-        connected(ours.door["database_url"].replace("postgresql+psycopg", "postgresql")) as connection,
+        closing(Database(ours.database_url)) as database,
+        connected(ours.database_url.replace("postgresql+psycopg", "postgresql")) as connection,
         closing(Steady(ours, connection, asked.pace)) as turns,
     ):
         yield turns, database

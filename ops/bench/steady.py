@@ -25,7 +25,7 @@ class Steady:
     """`pace` a second, to forty sessions in turn."""
 
     def __init__(self, ours: Overnight, connection: Connection[Any], pace: float) -> None:
-        self._door = StoreDoor(4, ours.door["database_url"], ours.door["redis_url"])
+        self._door = StoreDoor(4, ours.database_url, ours.door["redis_url"])
         self._connection = connection
         self._pause = 1 / pace
         self._number = 0

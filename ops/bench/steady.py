@@ -11,7 +11,7 @@ from ops.bench.phases import Phase
 from ops.bench.store_door import StoreDoor
 from ops.bench.work import Turn
 
-ENDED = "SELECT count(*), count(summary) FROM sessions WHERE life = 'archived'"
+ENDED = "SELECT count(*), count(summary) FROM sessions WHERE life = 'archived' AND archived_at IS NOT NULL"
 UNPACKED = "SELECT count(*) FROM packing"
 OPEN = "SELECT count(*) FROM tasks WHERE finished_at IS NULL"
 ANY = "SELECT session_id FROM tasks WHERE status = 'succeeded' ORDER BY created_at LIMIT 1"

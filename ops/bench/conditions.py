@@ -32,8 +32,9 @@ def read_arguments(arguments: list[str]) -> tuple[Conditions, Path | None]:
     parser = argparse.ArgumentParser(
         "overnight bench",
         description="Measure Overnight against a bare asyncio script.",
-        epilog="What else is measured, each with a --help of its own: --governor (more work than Claude's limits allow), "
-        "--context (what long conversations cost), --expiry (idle sessions that end), --long (one of 10,000 messages).",
+        epilog="What else is measured, each with a --help of its own: --governor (more work than Claude's limits "
+        "allow), --context (what long conversations cost), --expiry (idle sessions that end), --long (one of 10,000 "
+        "messages).",
     )
     parser.add_argument("--only", type=_works, default=list(WORKS), metavar="w1,w2,w3", help="only these workloads")
     parser.add_argument("--runs", type=_at_least_one, default=3, help="times each is measured (default: 3)")

@@ -12,7 +12,7 @@ from overnight import event_types
 from overnight.errors import Conflict, InvalidRequest
 from overnight.models import Session
 from overnight.states import UNCLOSED, Life
-from overnight.store import budgets, events, labels, session_pages, sessions
+from overnight.store import budgets, events, labels, session_pages, sessions, users
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
 from overnight.store.places import reserve
@@ -48,7 +48,9 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
         return Changed(seen, wake=False)
     if "overrides" in changes:
         check_at_rest(seen, at, "agent")
-    fresh = {"budget_warned": False} if changes.keys() & BUDGET else {}
+    fresh: dict[str, Any] = {"budget_warned": False} if changes.keys() & BUDGET else {}
+    if "user_id" in changes:  # nobody is told what is known of another
+        fresh["system"] = users.introduced(connection, workspace_id, changes["user_id"], seen.session.system)
     connection.execute(
         update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
     )

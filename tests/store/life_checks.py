@@ -26,6 +26,12 @@ class Checks(Lived):
         assert not self.began_in_the_past, "a step began in a context that a reset had ended"
 
     @invariant()
+    def an_owner_knows_what_is_sent(self) -> None:
+        row = self._row()
+        if self.lease is not None and row.lease_owner == self.lease.owner and row.lease_token == self.lease.token:
+            assert row.context == self.lease.context, "it was reset in his hands"
+
+    @invariant()
     def nobody_is_forgotten(self) -> None:
         row, at = self._row(), clock(self.database)
         head = self._head()

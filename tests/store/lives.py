@@ -40,6 +40,7 @@ class Lived:
         self.began_paused = False
         self.began_in_the_past = False
         self.is_going = False  # some of its rows are gone
+        self.last: tuple[str, ...] = ()
 
     def _do(self, what: str) -> None:
         """Anything may be refused, but it is never not found before it was deleted."""

@@ -20,13 +20,16 @@ from tests.store.scenes import at_once, reply
 EXAMPLES = os.environ.get("LIFE_EXAMPLES")
 #: Of what an owner can do: not of what he could when it was drawn, as races make that differ from run to run.
 CHOICE = st.integers(0, 59)
+#: What becomes of it in the end, if nothing has before.
+LAST = (("delete",), ("snapshot", "archive", "pack", "export", "restore", "delete"))
 #: One that ends early shows little.
 GROWN_UP = 4
 
 
 class AnyLife(Callers, Owner, Checks, RuleBasedStateMachine):
-    @initialize(tasks=st.integers(1, 3))
-    def with_work(self, tasks: int) -> None:
+    @initialize(tasks=st.integers(1, 3), last=st.sampled_from(LAST))
+    def with_work(self, tasks: int, last: tuple[str, ...]) -> None:
+        self.last = last
         for _ in range(tasks):
             self._submit()
 
@@ -62,7 +65,8 @@ class AnyLife(Callers, Owner, Checks, RuleBasedStateMachine):
     def teardown(self) -> None:
         if self._row().life in OPEN:
             self._work_off()
-        self._do("delete")
+        for what in self.last:
+            self._do(what)
         self.only_legal_moves()
         while not self._purge():
             pass

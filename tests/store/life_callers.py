@@ -14,7 +14,7 @@ CALLERS = (
     *("submit", "cancel", "interrupt", "pause", "pause", "resume", "resume", "extend", "reset"),
     *("fork", "snapshot", "restore", "export", "revive", "pack"),
 )
-ENDS = ("archive", "delete")
+ENDS = ("archive", "delete", "erase")
 #: Rows of a kind that go at once: few, so that a removal has many moments at which something else may happen.
 FEW = 3
 
@@ -88,6 +88,10 @@ class Callers(Lived):
 
     def _delete(self) -> None:
         self._write(sessions.delete, DEFAULT_WORKSPACE, self.session_id)
+
+    def _erase(self) -> None:
+        self._delete()
+        self._purge()
 
     def _purge(self) -> bool:
         """A batch of its rows, as soon as it is deleted."""

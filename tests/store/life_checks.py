@@ -43,6 +43,7 @@ class Checks(Lived):
             assert head.status != TaskStatus.RUNNING or row.wake_at is not None, "somebody puts it down"
         if row.life not in OPEN:
             assert {task.status for task in self._tasks()} <= FINAL
+            assert (row.lease_owner, row.wake_at) == (None, None), "whoever had it may do nothing more"
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:

@@ -4,19 +4,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
+from sqlmodel import col
 
 from overnight.errors import SessionPaused
-from overnight.models import Task
+from overnight.models import Session, Task
 from overnight.states import ArchiveReason, StopRequest, WaitReason
 from overnight.store import leases, pauses, put_down, retirement, sessions, succession, turns
+from overnight.store.clock import after
 from overnight.store.leases import Lease
 from overnight.store.turn import Pause, Turn, is_due
 from tests.store.lives import Lived
-from tests.store.scenes import DEFAULT_WORKSPACE, NO_LIMITS, OVERLOADED, change, clock, reply, session, try_to_take
+from tests.store.scenes import DEFAULT_WORKSPACE, NO_LIMITS, OVERLOADED, clock, reply, session, try_to_take
 
 IN_A_TURN = ("succeed", "fail", "park", "put_down", "die")
 WITH_A_LEASE = ("begin", "begin", "expire", "hand_over", "die")
+
+
+def _run_out(connection: Connection, session_id: str) -> None:
+    """In one statement: somebody may be closing it."""
+    owned = (col(Session.id) == session_id, col(Session.lease_owner).is_not(None))
+    connection.execute(update(Session).where(*owned).values(lease_expires_at=after(-1.0), wake_at=after(-1.0)))
 
 
 class Owner(Lived):
@@ -88,8 +96,7 @@ class Owner(Lived):
 
     def _die(self) -> None:
         """Its owner is silent until its lease has run out, and another is there."""
-        if self._row().lease_owner:
-            change(self.database, self.session_id, lease_expires_at=-1.0, wake_at=-1.0)
+        self._write(_run_out, self.session_id)
         self.ghost, self.turn = self.turn, None
         self.lease = try_to_take(self.database, self.session_id, "other#1")
         if self.lease is None:  # it is closed

@@ -32,6 +32,7 @@ class Lived:
         self.lease: Lease | None = None
         self.turn: Turn | None = None
         self.ghost: Turn | None = None
+        self.happened = 0
         self.accepted: list[str] = []
         self.snapshots: list[str] = []
         self.forks: dict[str, int] = {}  # and how much of the ledger each has
@@ -44,6 +45,7 @@ class Lived:
 
     def _do(self, what: str) -> None:
         """Anything may be refused, but it is never not found before it was deleted."""
+        self.happened += 1
         with suppress(*LEGAL):
             try:
                 getattr(self, f"_{what}")()
@@ -58,7 +60,7 @@ class Lived:
         """As deleted, when it is gone."""
         with self.database.read() as connection:
             row = first(connection, Session, select(Session).where(col(Session.id) == self.session_id))
-        return row or Session.model_construct(life=Life.DELETED, lease_owner=None, lease_token=0)
+        return row or Session.model_construct(life=Life.DELETED, lease_owner=None, lease_token=0, wake_at=None)
 
     def _head(self) -> Task | None:
         with self.database.read() as connection:

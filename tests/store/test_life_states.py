@@ -23,7 +23,7 @@ CHOICE = st.integers(0, 59)
 #: What becomes of it in the end, if nothing has before.
 LAST = (("delete",), ("snapshot", "archive", "pack", "export", "restore", "delete"))
 #: One that ends early shows little.
-GROWN_UP = 4
+GROWN_UP = 12
 
 
 class AnyLife(Callers, Owner, Checks, RuleBasedStateMachine):
@@ -47,7 +47,7 @@ class AnyLife(Callers, Owner, Checks, RuleBasedStateMachine):
 
     @rule(choice=CHOICE, caller=st.sampled_from(CALLERS), end=st.sampled_from(ENDS))
     def somebody_ends_it_meanwhile(self, choice: int, caller: str, end: str) -> None:
-        if len(self.accepted) > GROWN_UP:
+        if self.happened > GROWN_UP:
             self._at_once(caller, self._possible(choice), end)
 
     @rule(choice=CHOICE, caller=st.sampled_from(CALLERS))

@@ -125,7 +125,7 @@ def test_an_erasure_goes_on_where_its_worker_was_killed(make_cluster: MakeCluste
 
 
 def test_what_is_at_work_is_exported_deleted_and_erased(make_cluster: MakeCluster) -> None:
-    cluster = at_work(make_cluster())
+    cluster = at_work(make_cluster(lease_ttl="300"))  # so that no renewal finds out
     cluster.start_api()
     first = cluster.wait_for(ask(cluster, "ann"))
     asked = [

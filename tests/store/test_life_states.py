@@ -45,6 +45,10 @@ class AnyLife(Callers, Owner, Checks, RuleBasedStateMachine):
     def both_at_once(self, choice: int, caller: str) -> None:
         self._at_once(caller, self._possible(choice))
 
+    @rule(choice=CHOICE)
+    def somebody_reads_it_meanwhile(self, choice: int) -> None:
+        self._at_once("export", self._possible(choice))
+
     @rule(choice=CHOICE, caller=st.sampled_from(CALLERS), end=st.sampled_from(ENDS))
     def somebody_ends_it_meanwhile(self, choice: int, caller: str, end: str) -> None:
         if self.happened > GROWN_UP:

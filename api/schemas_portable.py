@@ -16,7 +16,7 @@ from api.schemas_sessions import AgentPatch
 from api.schemas_tasks import MaxTokens
 from api.schemas_tools import Tools
 from api.schemas_users import Profile
-from api.text import Metadata, Moment, Name, Strict, Text
+from api.text import Metadata, Moment, Name, Strict, Text, sendable
 from overnight.errors import InvalidRequest
 from overnight.keeping_models import MAIN
 from overnight.portable.document import Document
@@ -50,23 +50,70 @@ from overnight.store.json_text import JsonText
 from overnight.store.sealed import SealedJson
 from overnight.tools.kinds import Kind
 
-Number = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
-Small = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
+#: With room to count on in the columns that take them.
+Number = Annotated[StrictInt, Field(ge=0, le=2**53)]
+Small = Annotated[StrictInt, Field(ge=0, le=10**9)]
+#: Deeper than anything that is said or done, and not too deep to be looked through.
+DEEPEST = 200
+
+
+def sound(value: Any) -> Any:
+    """What is JSON, and not too deep to be written again."""
+    too_deep = PydanticCustomError("too_deep", "is nested too deeply; at most {deepest} levels", {"deepest": DEEPEST})
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise PydanticCustomError("not_finite", "must not contain NaN or infinities, no JSON") from None
+    except RecursionError:
+        raise too_deep from None
+    if text.count("[") + text.count("{") > DEEPEST and not _is_shallow(value):
+        raise too_deep
+    return value
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return not level
+
+
+def _inside(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def of_blocks(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the history is made of is looked into everywhere."""
+    for place, block in enumerate(content):
+        if not isinstance(block.get("type"), str):
+            raise PydanticCustomError("block", "has a block without a type, number {place}", {"place": place})
+    return content
+
+
+Blocks = Annotated[list[dict[str, Any]], AfterValidator(sound), AfterValidator(of_blocks)]
 #: What columns may hold beyond their type.
 STATES: dict[str, dict[str, Any]] = {
     SESSION.name: {
         "life": Literal[Life.ACTIVE, Life.PAUSED, Life.ARCHIVED],
         "archive_reason": ArchiveReason | None,
         "overrides": AgentPatch | None,
+        "model": Name,
+        "max_tokens": MaxTokens,
+        "context_key": Name | None,
+        "user_id": Name | None,
+        "labels": Metadata,
     },
     TASKS.name: {
         "status": TaskStatus,
         "wait_reason": WaitReason | None,
         "stop_request": StopRequest | None,
         "priority": Priority,
+        "user_id": Name | None,
+        "labels": Metadata,
+        "content": Blocks,
     },
     TOOL_CALLS.name: {"status": CallStatus, "asked_because": AskedBecause | None, "kind": Kind},
-    MESSAGES.name: {"role": Literal["user", "system", "assistant"]},
+    MESSAGES.name: {"role": Literal["user", "system", "assistant"], "content": Blocks},
 }
 
 
@@ -88,19 +135,8 @@ def _of_format(wanted: str) -> Any:
 
 def _of_version(value: Any) -> Any:
     if value != VERSION:
-        said = {"version": str(value)[:20], "ours": VERSION}
+        said = {"version": sendable(str(value)[:20]), "ours": VERSION}
         raise PydanticCustomError("version", "is {version}, and this Overnight reads {ours}; bring it up to date", said)
-    return value
-
-
-def sound(value: Any) -> Any:
-    """What is JSON, and not too deep to be written again."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except ValueError:
-        raise PydanticCustomError("not_finite", "must not contain NaN or infinities, no JSON") from None
-    except RecursionError:
-        raise PydanticCustomError("too_deep", "is nested too deeply") from None
     return value
 
 
@@ -126,12 +162,18 @@ class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _default(section: Section, name: str) -> Any:
+    """None only where the column takes it: what is left out is null, and the database would refuse that."""
+    default = section.table.model_fields[name].default
+    is_wanted = default is None and not section.table.__table__.c[name].nullable  # type: ignore[attr-defined]
+    return ... if is_wanted or default is PydanticUndefined else default
+
+
 def _row(section: Section) -> Any:
     fields: dict[str, Any] = {}
     for name in section.columns:
-        default = section.table.model_fields[name].default
         wire = wire_name(name)
-        given = Field(... if default is PydanticUndefined else default, alias=None if wire == name else wire)
+        given = Field(_default(section, name), alias=None if wire == name else wire)
         fields[name] = (_wanted(section, name), given)
     title = "Exported" + section.name.title().replace("_", "").removesuffix("s")
     return create_model(title, __base__=_Row, __doc__=section.table.__doc__, **fields)

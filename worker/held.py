@@ -10,6 +10,7 @@ from typing import Any
 
 from overnight.expiry import Limits
 from overnight.states import StopRequest
+from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from worker.governor.asking import Grant
 
@@ -40,6 +41,7 @@ class Held:
         self.task_id: str | None = None
         self.limits = Limits(idle_ttl=0, max_age=0, notice=0)  # how the session ends
         self.grant: Grant | None = None  # for the request of the turn that has begun
+        self.owed: Call | None = None  # what was paid and is not written yet
         self._reason: Halt | None = None
         self._calls: Sequence[Future[Any]] = ()
         self._may_finish = False

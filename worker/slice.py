@@ -10,7 +10,7 @@ from overnight.errors import LeaseLost, SessionPaused, Unreadable
 from overnight.history.context import Entry
 from overnight.history.policy import Policy
 from overnight.models import Task
-from overnight.store import leases, pauses, tasks, turns
+from overnight.store import leases, lost_calls, pauses, tasks, turns
 from overnight.store.leases import Lease
 from overnight.store.submissions import WAKE_GRACE
 from overnight.store.turn import Following, Turn, is_due
@@ -58,7 +58,7 @@ def _run(process: Process, session_id: str) -> None:
             _advance_or_put_down(process, held, cast, lease, first)
         except LeaseLost:
             log.warning("lease_lost", session=session_id, owner=process.owner)
-            _leave(process, lease)
+            _leave(process, held)
         except Unreadable:
             _put_off(process, lease)
             raise
@@ -145,10 +145,12 @@ def _hand_back(process: Process, held: Held, lease: Lease, task: Task) -> None:
     process.after_commit.wake(lease.session_id, task.id)
 
 
-def _leave(process: Process, lease: Lease) -> None:
+def _leave(process: Process, held: Held) -> None:
     """Frees the session if it is ours all the same: its task was cancelled in our hands, or a commit's answer lost."""
     with process.database.write() as connection:
-        leases.let_go(connection, lease, lease.now)
+        leases.let_go(connection, held.lease, held.lease.now)
+        if held.owed is not None:
+            lost_calls.charge(connection, held.lease, held.task_id, held.owed)
 
 
 def _put_off(process: Process, lease: Lease) -> None:

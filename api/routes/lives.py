@@ -60,7 +60,10 @@ def extend_session(request: Request, session_id: SessionId, body: ExtendRequest 
 def fork_session(
     request: Request, session_id: SessionId, body: ForkRequest | None = None, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """A new session that begins with this one's ledger, whatever this one is doing; `forked_at` says up to where."""
+    """A new session that begins with this one's ledger, whatever this one is doing; `forked_at` says up to where.
+
+    Files of its workspace folder stay with this one: the fork begins with an empty folder.
+    """
     workspace_id, settings = workspace_of(request), parts_of(request).settings
     wish = body or ForkRequest()
     return perform(

@@ -70,7 +70,7 @@ def restore_snapshot(
     body: Branch | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """A new session that begins there; the one that was taken stays as it is."""
+    """A new session that begins there, with an empty workspace folder; the one that was taken stays as it is."""
     workspace_id, settings, wish = workspace_of(request), parts_of(request).settings, body or Branch()
     return perform(
         request,

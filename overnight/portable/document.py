@@ -38,6 +38,7 @@ class Document:
         self._check_order("tool_calls", (session["ledger_seq"], 2**63), lambda row: (row["message_seq"], row["place"]))
         for section in ("tasks", "events", "tool_calls"):
             self._check_unique(section)
+        self._check_apart()
         self._check_states()
         for index, row in enumerate(self.contexts):
             if row["begin_after"] > session["ledger_seq"]:
@@ -85,6 +86,15 @@ class Document:
             if row["id"] in seen:
                 raise self._wrong(f"{section}.{index}.id", f"{row['id']} is there twice")
             seen.add(row["id"])
+
+    def _check_apart(self) -> None:
+        """A call has the id of the event that tells of it; nobody else has another's."""
+        taken = {self.session["id"]}
+        for section in ("tasks", "events", "tool_calls"):
+            for index, row in enumerate(getattr(self, section)):
+                if row["id"] in taken:
+                    raise self._wrong(f"{section}.{index}.id", f"{row['id']} is the id of something else, too")
+            taken |= {row["id"] for row in self.tasks}
 
     def _check_known(self, section: str, known: set[str]) -> None:
         for index, row in enumerate(getattr(self, section)):

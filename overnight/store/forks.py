@@ -1,7 +1,7 @@
 """Forks: a session that begins with what another one had said up to some point, and goes its own way from there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, literal, select, update
@@ -12,7 +12,7 @@ from overnight.context_models import Context, Pin
 from overnight.errors import NotFound
 from overnight.models import Message, Session
 from overnight.states import Life, Record
-from overnight.store import events, fork_points, packs, sessions
+from overnight.store import events, fork_points, packs, sessions, users
 from overnight.store.copying import copy_rows
 from overnight.store.events import Draft
 from overnight.store.places import reserve
@@ -58,7 +58,8 @@ def fork_at(
     """The same at a point that is known to be safe."""
     inherited = {name: getattr(parent, name) for name in INHERITED}
     age = None if parent.ends_at is None else (parent.ends_at - parent.created_at).total_seconds()
-    new = NewSession(**{**inherited, "max_age": age, **changes})
+    new = NewSession(**{**inherited, "max_age": age, **changes}, is_introduced=True)
+    new = replace(new, system=_system(connection, parent, new.user_id))
     sessions.create(connection, parent.workspace_id, new, idle_check=idle_check)
     number = point.context if point.context is not None else fork_points.context_at(connection, parent.id, point.at)
     _place(connection, parent, point.at, number, new.id)
@@ -70,6 +71,13 @@ def fork_at(
     place = reserve(connection, new.id, events=1)
     events.append(connection, parent.workspace_id, new.id, place.event_seq, place.now, [told])
     return new.id
+
+
+def _system(connection: Connection, parent: Session, user_id: str | None) -> str | None:
+    """The parent's, byte for byte, as Claude's cache has it; to another user nothing is told of the parent's."""
+    if user_id == parent.user_id:
+        return parent.system
+    return users.introduced(connection, parent.workspace_id, user_id, parent.system)
 
 
 def _place(connection: Connection, parent: Session, at: int, number: int, new_id: str) -> None:

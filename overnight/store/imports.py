@@ -14,7 +14,7 @@ from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, DEFAULT_VERSION
 from overnight.portable.document import Document, Row, renamed
 from overnight.portable.sections import TAKEN_OVER, Section
 from overnight.states import Life
-from overnight.store import agents, environments, events, labels, packs, sessions
+from overnight.store import agents, environments, events, labels, packs, sessions, users
 from overnight.store.agents import Definition
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import read_clock
@@ -43,13 +43,15 @@ def session(
     session_id = names[document.session["id"]]
     row = _session_row(connection, workspace_id, document, at, idle_check)
     was, owner = document.session["user_id"], user_id or document.session["user_id"]
+    if owner != was:
+        row["system"] = users.introduced(connection, workspace_id, owner, row["system"])
     insert_rows(connection, Session, [{**row, "id": session_id, "user_id": owner}])
     labels.add(connection, workspace_id, session_id, row["labels"])
-    users = {was: owner} if was is not None else {}
+    owners = {was: owner} if was is not None else {}
     for section in TAKEN_OVER:
         fixed = {"workspace_id": workspace_id, "session_id": session_id}
         for rows in _batches(getattr(document, section.name)):
-            copy_rows(connection, section.table, [_moved(section, each, names, users) | fixed for each in rows])
+            copy_rows(connection, section.table, [_moved(section, each, names, owners) | fixed for each in rows])
     sessions.cancel_unfinished(connection, session_id, "session was imported")
     if row["life"] == Life.ARCHIVED:
         packs.plan(connection, workspace_id, session_id)
@@ -68,7 +70,7 @@ def _new_names(document: Document) -> dict[str, str]:
     return names | {row["id"]: new_id(EVENT) for rows in (document.events, document.tool_calls) for row in rows}
 
 
-def _moved(section: Section, row: Row, names: Mapping[str, str], users: Mapping[str, str]) -> dict[str, Any]:
+def _moved(section: Section, row: Row, names: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, Any]:
     moved = {name: row[name] for name in section.columns}
     for name in ("id", "task_id"):
         if moved.get(name) is not None:
@@ -77,7 +79,7 @@ def _moved(section: Section, row: Row, names: Mapping[str, str], users: Mapping[
         if moved.get(name) is not None:
             moved[name] = renamed(moved[name], names)
     if moved.get("user_id") is not None:
-        moved["user_id"] = users.get(moved["user_id"], moved["user_id"])
+        moved["user_id"] = owners.get(moved["user_id"], moved["user_id"])
     return moved
 
 

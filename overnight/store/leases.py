@@ -226,6 +226,12 @@ def paused(connection: Connection, owner: str) -> Sequence[str]:
     return connection.execute(statement).scalars().all()
 
 
+def held(connection: Connection, owner: str) -> dict[str, int]:
+    """The token of each session that is the owner's."""
+    statement = select(col(Session.id), col(Session.lease_token)).where(col(Session.lease_owner) == owner)
+    return {row.id: row.lease_token for row in connection.execute(statement)}
+
+
 def renew(connection: Connection, owner: str, held: Collection[str], ttl: float) -> dict[str, int]:
     """Extends all of `held` in one statement; gives session id → token of those that are still the owner's."""
     rows = connection.execute(RENEW, {"owner": owner, "ttl": ttl, "held": list(held)})

@@ -106,7 +106,7 @@ def try_again_now(connection: Connection) -> int:
 def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:
     """A reply is dropped and its turn is not over: it was paid for all the same."""
     stamp = leases.guard(connection, lease, 0, GUARD_END, messages=0, **calls.added(call))
-    calls.record(connection, lease, stamp, task, replace(call, outcome="discarded"))
+    calls.record(connection, lease, stamp.now, task, replace(call, outcome="discarded"))
     if task is not None:
         calls.add_up(connection, task, call)
 

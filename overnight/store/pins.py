@@ -57,6 +57,7 @@ def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
     seen = session_pages.find(connection, workspace_id, session_id)
     session_changes.check_open(connection, workspace_id, seen)
     session_changes.check_at_rest(seen, place.now, "session")
+    session_changes.fence_out(connection, session_id)
     connection.execute(delete(Pin).where(col(Pin.session_id) == session_id))
     begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
     _renew_profile(connection, seen.session)

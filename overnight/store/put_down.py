@@ -45,7 +45,7 @@ def put_down(connection: Connection, lease: Lease, turn: Turn | None = None, cal
 
 def _charge(connection: Connection, lease: Lease, stamp: Stamp, turn: Turn | None, call: Call) -> None:
     task = turn.task if turn else None
-    calls.record(connection, lease, stamp, task, replace(call, outcome="discarded"))
+    calls.record(connection, lease, stamp.now, task, replace(call, outcome="discarded"))
     if task is not None:
         calls.add_up(connection, task, call)
 

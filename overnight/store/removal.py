@@ -110,16 +110,25 @@ def _some_of_the_rest(connection: Connection, stone: Tombstone, batch: int) -> d
     mine = (col(Transcript.workspace_id) == stone.workspace_id, col(Transcript.user_id) == stone.subject_id)
     if removed := transcripts.remove_some(connection, select(Transcript).where(*mine), batch):
         return removed
-    for table in (Task, ModelCall):
-        if unnamed := _unname(connection, table, stone, batch):
-            return {f"{table.__tablename__}_unnamed": unnamed}
+    if unnamed := _unname(connection, Task, stone, batch, col(Task.session_id).in_(_taken(connection, stone, batch))):
+        return {"tasks_unnamed": unnamed}
+    if unnamed := _unname(connection, ModelCall, stone, batch):
+        return {"model_calls_unnamed": unnamed}
     return _without_budgets(connection, stone)
 
 
-def _unname(connection: Connection, table: type[SQLModel], stone: Tombstone, batch: int) -> int:
+def _taken(connection: Connection, stone: Tombstone, batch: int) -> Sequence[str]:
+    """Where he spoke: what a reply costs that is just being written has his name before, or not at all."""
+    mine = (col(Task.workspace_id) == stone.workspace_id, col(Task.user_id) == stone.subject_id)
+    spoken = select(col(Task.session_id)).where(*mine).limit(batch)
+    theirs = select(col(Session.id)).where(col(Session.id).in_(spoken.scalar_subquery())).order_by(col(Session.id))
+    return connection.execute(theirs.with_for_update()).scalars().all()
+
+
+def _unname(connection: Connection, table: type[SQLModel], stone: Tombstone, batch: int, *which: Any) -> int:
     columns = table.__table__.c  # type: ignore[attr-defined]
     mine = (columns.workspace_id == stone.workspace_id, columns.user_id == stone.subject_id)
-    ids = select(columns.id).where(*mine).limit(batch).scalar_subquery()
+    ids = select(columns.id).where(*mine, *which).limit(batch).scalar_subquery()
     return connection.execute(update(table).where(columns.id.in_(ids)).values(user_id=None)).rowcount
 
 

@@ -84,7 +84,7 @@ def archive(
     work.wind_up(connection, lease.session_id)
     packs.plan(connection, lease.workspace_id, lease.session_id)
     if call is not None:
-        calls.record(connection, lease, stamp, None, call)
+        calls.record(connection, lease, stamp.now, None, call)
     _record(connection, lease, stamp, drafts)
     return True
 

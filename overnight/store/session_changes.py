@@ -12,9 +12,10 @@ from overnight import event_types
 from overnight.errors import Conflict, InvalidRequest
 from overnight.models import Session
 from overnight.states import UNCLOSED, Life
-from overnight.store import budgets, events, labels, session_pages, sessions
+from overnight.store import budgets, events, labels, session_pages, sessions, users
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
+from overnight.store.leases import FREE
 from overnight.store.places import reserve
 from overnight.store.session_pages import WORKING, Seen
 from overnight.store.submissions import LEASED, WAKE_GRACE, why_closed
@@ -48,7 +49,10 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
         return Changed(seen, wake=False)
     if "overrides" in changes:
         check_at_rest(seen, at, "agent")
-    fresh = {"budget_warned": False} if changes.keys() & BUDGET else {}
+        fence_out(connection, session_id)
+    fresh: dict[str, Any] = {"budget_warned": False} if changes.keys() & BUDGET else {}
+    if "user_id" in changes:  # nobody is told what is known of another
+        fresh["system"] = users.introduced(connection, workspace_id, changes["user_id"], seen.session.system)
     connection.execute(
         update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
     )
@@ -82,6 +86,12 @@ def check_open(connection: Connection, workspace_id: str, seen: Seen) -> None:
     """Raises `SessionClosed`."""
     if seen.session.life not in UNCLOSED:
         raise why_closed(connection, workspace_id, seen.session.id)
+
+
+def fence_out(connection: Connection, session_id: str) -> None:
+    """An owner whose lease has run out may only have been frozen: he would go on with what he knew."""
+    owned = (col(Session.id) == session_id, col(Session.lease_owner).is_not(None))
+    connection.execute(update(Session).where(*owned).values(**FREE, lease_token=Session.lease_token + 1))
 
 
 def check_at_rest(seen: Seen, at: datetime, field: str) -> None:

@@ -55,6 +55,7 @@ class NewSession:
     budget_nanousd: int | None = None
     budget_tokens: int | None = None
     expiry: dict[str, Any] | None = None  # what it says of its end itself
+    is_introduced: bool = False  # the system prompt says what is known of the user already
     max_age: float | None = None  # seconds, as somebody says of it; None: as the settings say; 0: any
     id: str = field(default_factory=lambda: new_id(SESSION))
 
@@ -79,7 +80,7 @@ def create(
         workspace_id=workspace_id,
         model=new.model,
         max_tokens=new.max_tokens,
-        system=users.introduced(connection, workspace_id, new.user_id, new.system),
+        system=_system(connection, workspace_id, new),
         title=new.title,
         notes=new.notes,
         labels=new.labels,
@@ -110,6 +111,12 @@ def create(
         Accepted(insert_task(connection, workspace_id, new.id, place + 1, at, task), place, told[place], place == 0)
         for place, task in enumerate(first_tasks)
     ]
+
+
+def _system(connection: Connection, workspace_id: str, new: NewSession) -> str | None:
+    if new.is_introduced or new.user_id is None:
+        return new.system
+    return users.introduced(connection, workspace_id, new.user_id, new.system)
 
 
 def get(connection: Connection, workspace_id: str, session_id: str) -> Session:

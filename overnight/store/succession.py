@@ -42,7 +42,7 @@ def hand_over(
     before = sessions.get(connection, lease.workspace_id, lease.session_id)
     connection.execute(update(Session).where(col(Session.id) == before.id).values(continued_by=next_id))
     inherited: dict[str, Any] = {name: getattr(before, name) for name in INHERITED} | _left_of_the_budget(before)
-    new = NewSession(**inherited, id=next_id, context_key=before.context_key, max_age=max_age)
+    new = NewSession(**inherited, id=next_id, context_key=before.context_key, max_age=max_age, is_introduced=True)
     sessions.create(connection, lease.workspace_id, new, idle_check=idle_check)
     _begin_with(connection, lease, next_id, summary)
     return True

@@ -119,7 +119,7 @@ def end_turn(
 ) -> Stamp:
     stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call), **values)
     if call is not None:
-        calls.record(connection, turn.lease, stamp, turn.task, call)
+        calls.record(connection, turn.lease, stamp.now, turn.task, call)
     return stamp
 
 

@@ -53,8 +53,8 @@ def profile(connection: Connection, workspace_id: str, user_id: str) -> dict[str
 
 
 def introduced(connection: Connection, workspace_id: str, user_id: str | None, system: str | None) -> str | None:
-    """The system prompt with what is known of the user now, in the place of what was known before."""
-    return system if user_id is None else with_profile(system, profile(connection, workspace_id, user_id))
+    """The system prompt with what is known of the user now, in the place of what was known before of whomever."""
+    return with_profile(system, {} if user_id is None else profile(connection, workspace_id, user_id))
 
 
 def change(connection: Connection, workspace_id: str, user_id: str, amend: Amend) -> Known:

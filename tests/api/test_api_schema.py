@@ -17,7 +17,8 @@ from overnight.store.database import Database
 from tests.api.support import KEY, Api, Worker
 
 whole = schemathesis.openapi.from_dict(create_app(Settings(redis_url="redis://127.0.0.1:1/0")).openapi())
-#: Files of whole sessions take it minutes to make up; test_api_portable.py has real ones, and broken ones.
+#: Files of whole sessions take it minutes to make up; test_api_portable.py has real ones, test_api_broken_files.py
+#: the same, spoilt in every place.
 schema = whole.exclude(path_regex="/import$")
 
 #: A schema cannot say all: what a cursor is, that `prompt` and `content` exclude each other, which sessions there are.

@@ -1,5 +1,6 @@
 """Sessions with a whole life behind them, and their files, for the tests of exporting and importing."""
 
+import copy
 import json
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.store.scenes import begin, new_session, submit, take, work_off
 
 OTHER = "wrkspc_elsewhere"
 SETTINGS = Settings()
+#: What is new in a copy: its ids, its times, and what it was told when it came.
+FRESH = {"id", "created_at", "updated_at", "archived_at", "event_seq"}
 
 
 def exported(database: Database, session_id: str, workspace: str = DEFAULT_WORKSPACE) -> dict[str, Any]:
@@ -45,3 +48,21 @@ def full_life(database: Database, **changes: Any) -> str:
         intend(connection, turn, asked, wishes)
     assert task.id == turn.task.id
     return session_id
+
+
+def without_ids(file: dict[str, Any]) -> dict[str, Any]:
+    """The file with each id by the order in which it comes."""
+    text = copy.deepcopy(file)
+    names: dict[str, str] = {}
+    for section in ("tasks", "events", "tool_calls"):
+        for row in text[section]:
+            names.setdefault(row["id"], f"{section}-{len(names)}")
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [plain(inner) for inner in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    return dict(plain({name: text[name] for name in ("tasks", "messages", "tool_calls", "events", "contexts", "pins")}))

@@ -16,7 +16,7 @@ from overnight.store import agents, sessions
 from overnight.store.agents import Definition
 from overnight.store.database import Database
 from overnight.store.places import reserve
-from tests.store.portable_scenes import OTHER, SETTINGS, exported, full_life, imported
+from tests.store.portable_scenes import FRESH, OTHER, SETTINGS, exported, full_life, imported, without_ids
 from tests.store.scenes import at_once, ledger, new_session, session, submit, task, work_off
 from tests.store.statements import recorded
 from tests.store.test_long_ledgers import grow
@@ -25,26 +25,6 @@ LONG = 10_000
 LOOK_UP = {"type": "custom", "name": "look_up", "description": "Looks up.", "input_schema": {"type": "object"}}
 #: Statements for a session of so many messages and events, out and in.
 MOST = 150
-#: What is new in a copy: its ids, its times, and what it was told when it came.
-FRESH = {"id", "created_at", "updated_at", "archived_at", "event_seq"}
-
-
-def without_ids(file: dict[str, Any]) -> dict[str, Any]:
-    """The file with each id by the order in which it comes."""
-    text = copy.deepcopy(file)
-    names: dict[str, str] = {}
-    for section in ("tasks", "events", "tool_calls"):
-        for row in text[section]:
-            names.setdefault(row["id"], f"{section}-{len(names)}")
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: plain(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [plain(inner) for inner in value]
-        return names.get(value, value) if isinstance(value, str) else value
-
-    return dict(plain({name: text[name] for name in ("tasks", "messages", "tool_calls", "events", "contexts", "pins")}))
 
 
 def finished(database: Database, **changes: Any) -> str:

@@ -8,15 +8,29 @@ from sqlmodel import SQLModel, col
 
 from overnight.budget_models import Budget
 from overnight.ceilings import Ceiling
-from overnight.errors import NotFound
+from overnight.errors import LeaseLost, NotFound
 from overnight.keeping_models import Tombstone, Transcript, TranscriptEntry, User
 from overnight.models import DEFAULT_WORKSPACE, Message, ModelCall, Session, Task
 from overnight.periods import Period
-from overnight.store import removal, retention, sessions, shared_budgets, tombstones, transcripts, users
+from overnight.store import lost_calls, removal, retention, sessions, shared_budgets, tombstones, transcripts, users
 from overnight.store.database import Database
 from overnight.store.retention import Periods, Rules
 from overnight.store.transcripts import Key
-from tests.store.scenes import MODEL, begin, change, new_session, session, submit, succeed, take, task, work_off
+from tests.store.scenes import (
+    MODEL,
+    begin,
+    call,
+    calls,
+    change,
+    new_session,
+    session,
+    started,
+    submit,
+    succeed,
+    take,
+    task,
+    work_off,
+)
 
 DAY = 86_400.0
 EVER = Periods()
@@ -274,3 +288,34 @@ def test_a_profile_is_in_the_prompt_of_the_sessions_that_begin_with_it(database:
     assert turn.lease.system == session(database, hers).system
     assert turn.lease.model == MODEL
     succeed(database, turn)
+
+
+def test_a_reply_to_an_erased_user_is_paid_by_nobody_he_was(database: Database) -> None:
+    """A worker knows whose task it has at hand from before the erasure."""
+    bob_s = new_session(database, user_id="bob")
+    asked = submit(database, bob_s, user_id="ann").task
+    turn = begin(database, take(database, bob_s))
+    assert erase(database).finished_at is not None
+    succeed(database, turn)
+    assert count(database, ModelCall, task_id=asked.id) == 1
+    assert count(database, ModelCall, user_id="ann") == 0
+
+
+def test_a_reply_that_comes_too_late_is_paid_for_all_the_same(database: Database) -> None:
+    kept, gone = started(database, user_id="ann"), started(database, user_id="ann")
+    for turn in (kept, gone):
+        with database.write() as connection:
+            sessions.delete(connection, DEFAULT_WORKSPACE, turn.lease.session_id)
+        with pytest.raises(LeaseLost):
+            succeed(database, turn)
+    purge(database, gone.lease.session_id)
+    for turn in (kept, gone):
+        late = call(message_id=turn.lease.session_id)
+        for _ in range(2):
+            with database.write() as connection:
+                lost_calls.charge(connection, turn.lease, turn.task.id, late)
+    (paid,), (nobody_s,) = calls(database, kept.lease.session_id), calls(database, gone.lease.session_id)
+    assert (paid.outcome, paid.user_id, paid.task_id) == ("discarded", "ann", kept.task.id)
+    assert (nobody_s.outcome, nobody_s.user_id, nobody_s.task_id) == ("discarded", None, None)
+    assert paid.cost_nanousd == nobody_s.cost_nanousd == session(database, kept.lease.session_id).cost_nanousd
+    assert task(database, kept.task.id).output_tokens == paid.output_tokens == 20

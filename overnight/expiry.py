@@ -10,6 +10,8 @@ from overnight.states import ArchiveReason, OnExpiry
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 #: When a session ends that says itself that its age ends it never.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+#: The share of a length at which a session says that it is about to end.
+NEAR = 0.9
 #: What a workspace, an agent or a session may say of it; null, or nothing: as those say that are wider.
 SAID = ("idle_ttl", "max_age", "max_messages", "max_tokens", "on_expiry")
 
@@ -24,6 +26,11 @@ class Limits:
     max_messages: int = 0
     max_tokens: int = 0
     on_expiry: OnExpiry = OnExpiry.ARCHIVE
+
+    @property
+    def lengths(self) -> int:
+        """How many limits of its length there are."""
+        return (self.max_messages > 0) + (self.max_tokens > 0)
 
     def narrowed(self, *said: Mapping[str, Any] | None) -> "Limits":
         """With what `said` sets, the widest first: the narrowest that says something counts, be it more or less."""
@@ -66,6 +73,15 @@ class Expire:
     reason: ArchiveReason
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A length that is about to end a session: `messages` or `tokens`, how many there are, and their limit."""
+
+    unit: str
+    count: int
+    limit: int
+
+
 def judge(
     limits: Limits,
     *,
@@ -105,6 +121,15 @@ def ends(
     if first is None or standing.kept_until is None:
         return first
     return first[0], max(first[1], standing.kept_until)
+
+
+def nears(limits: Limits, before: Standing, after: Standing) -> list[Near]:
+    """The lengths that have come so near their limits between the two."""
+    lengths = [
+        ("messages", before.messages, after.messages, limits.max_messages),
+        ("tokens", before.tokens, after.tokens, limits.max_tokens),
+    ]
+    return [Near(unit, now, limit) for unit, was, now, limit in lengths if was < NEAR * limit <= now]
 
 
 def next_look(limits: Limits, *, created_at: datetime, now: datetime, standing: Standing = NEW) -> datetime | None:

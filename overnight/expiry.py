@@ -1,4 +1,4 @@
-"""When a session is warned and ended, by its rest, its age or its length: pure decisions on database times."""
+"""When a session is warned and ended, by rest, age, length or its user: pure decisions on database times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,6 +32,10 @@ class Limits:
         """How many limits of its length there are."""
         return (self.max_messages > 0) + (self.max_tokens > 0)
 
+    def then(self, reason: ArchiveReason) -> OnExpiry:
+        """What happens at an end of this kind: whoever archives by hand gets just that."""
+        return OnExpiry.ARCHIVE if reason is ArchiveReason.USER else self.on_expiry
+
     def narrowed(self, *said: Mapping[str, Any] | None) -> "Limits":
         """With what `said` sets, the widest first: the narrowest that says something counts, be it more or less."""
         if not any(said):
@@ -50,6 +54,7 @@ class Standing:
     tokens: int = 0
     ends_at: datetime | None = None  # by its age
     kept_until: datetime | None = None
+    unwanted: bool = False  # its user wants it archived, whatever else holds
 
 
 NEW = Standing()
@@ -108,6 +113,8 @@ def ends(
     limits: Limits, created_at: datetime, idle_since: datetime | None, standing: Standing = NEW
 ) -> tuple[ArchiveReason, datetime] | None:
     """When a session would end if nobody used it any more, and why; None: never. `idle_since` None: it is at work."""
+    if standing.unwanted and idle_since is not None:
+        return ArchiveReason.USER, idle_since
     times = []
     if limits.idle_ttl > 0 and idle_since is not None:
         times.append((ArchiveReason.IDLE, idle_since + timedelta(seconds=limits.idle_ttl)))

@@ -22,6 +22,7 @@ from overnight.errors import Conflict, IllegalMove, InvalidRequest, LeaseLost, S
 from overnight.models import Message, Task
 from overnight.states import FINAL, LIFE_MOVES, ArchiveReason, Life, Origin, StopRequest, TaskStatus, WaitReason
 from overnight.store import (
+    archiving,
     forks,
     leases,
     packs,
@@ -117,7 +118,8 @@ class AnyLife(RuleBasedStateMachine):
     def somebody_ends_it(self, choice: int) -> None:
         owner = self._possible(choice)
         if len(self.accepted) > 4:
-            at_once(2, lambda place: self._do(("archive", owner)[place]))
+            end = ("archive", "wish")[choice % 2]
+            at_once(2, lambda place: self._do((end, owner)[place]))
 
     @rule()
     def a_ghost(self) -> None:
@@ -143,7 +145,9 @@ class AnyLife(RuleBasedStateMachine):
             assert head.wait_reason != WaitReason.PAUSED or head.due_at is not None
         if row.life == Life.PAUSED and row.lease_owner is None and head is not None:
             assert head.status != TaskStatus.RUNNING or row.wake_at is not None, "somebody puts it down"
+        assert row.archiving_since is None or row.life != Life.ACTIVE or row.wake_at is not None
         if row.life == Life.ARCHIVED:
+            assert row.archiving_since is None
             assert {task.status for task in self._tasks()} <= FINAL
 
     @invariant()
@@ -209,6 +213,9 @@ class AnyLife(RuleBasedStateMachine):
 
     def _archive(self) -> None:
         self._write(sessions.archive, DEFAULT_WORKSPACE, self.session_id)
+
+    def _wish(self) -> None:
+        self._write(archiving.archive_with_summary, DEFAULT_WORKSPACE, self.session_id)
 
     # Owners
 

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from overnight.errors import Conflict, IllegalMove, InvalidRequest, LeaseLost, SessionPaused
@@ -73,6 +74,7 @@ CALLERS = (
     "revive",
     "pack",
     "extend",
+    "wish",
 )
 IN_A_TURN = ("succeed", "fail", "park", "put_down", "die")
 #: Of what an owner can do: not of what he could when it was drawn, as races make that differ from run to run.
@@ -120,6 +122,8 @@ class AnyLife(RuleBasedStateMachine):
         if len(self.accepted) > 4:
             end = ("archive", "wish")[choice % 2]
             at_once(2, lambda place: self._do((end, owner)[place]))
+        else:
+            self._do("submit")
 
     @rule()
     def a_ghost(self) -> None:
@@ -127,6 +131,8 @@ class AnyLife(RuleBasedStateMachine):
         if self.ghost is not None:
             with pytest.raises(LeaseLost):
                 self._write(turns.succeed, self.ghost, reply())
+        else:
+            self._do(self._possible(0))
 
     @invariant()
     def only_legal_moves(self) -> None:
@@ -231,6 +237,8 @@ class AnyLife(RuleBasedStateMachine):
         lease, head = self._mine(), self._head()
         if lease.is_paused:
             self._leave(put_down.put_down, lease)
+        elif head is None and lease.archiving_since is not None:
+            self._leave(retirement.archive, lease, ArchiveReason.USER, "Summary.", None, None)
         elif head is None:
             self._leave(pauses.rest, lease, NO_LIMITS)
         elif head.stop_request:
@@ -281,7 +289,8 @@ class AnyLife(RuleBasedStateMachine):
     def _die(self) -> None:
         """Its owner is silent until its lease has run out, and another is there."""
         if session(self.database, self.session_id).lease_owner:
-            change(self.database, self.session_id, lease_expires_at=-1.0, wake_at=-1.0)
+            with suppress(IntegrityError):  # whoever ends the session has just freed it
+                change(self.database, self.session_id, lease_expires_at=-1.0, wake_at=-1.0)
         self.ghost, self.turn = self.turn, None
         self.lease = try_to_take(self.database, self.session_id, "other#1")
         if self.lease is None:  # it is closed

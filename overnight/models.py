@@ -136,7 +136,8 @@ class Session(Usage, table=True):
         CheckConstraint("life <> 'archived' OR archived_at IS NOT NULL", name="session_archived"),
         CheckConstraint("life <> 'paused' OR paused_at IS NOT NULL", name="session_paused"),
         CheckConstraint("(forked_from IS NULL) = (forked_at IS NULL)", name="session_forked"),
-        partial_index("session_due", "wake_at", where="wake_at IS NOT NULL"),
+        partial_index("session_due", "wake_at", where="wake_at IS NOT NULL AND idle_since IS NULL"),
+        partial_index("session_ends", "wake_at", where="wake_at IS NOT NULL AND idle_since IS NOT NULL"),
         partial_index("session_leases", "lease_owner", where="lease_owner IS NOT NULL"),
         partial_index(
             "session_context",

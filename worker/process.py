@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 #: Connections are held for a statement or two, so slots share them.
 MOST_CONNECTIONS = 16
+#: Of its slots one in so many may be at the summary of a session that ends: people wait for the others.
+SUMMARIES = 4
 #: Waits up to so long are ended by a timer of this process, so long after they are over, seconds.
 LONGEST_TIMER, TIMER_MARGIN = 60.0, 0.01
 
@@ -73,6 +75,7 @@ class Process:
             settings.retry_base, settings.retry_cap, settings.retry_after_cap, settings.max_retry_age
         )
         self.chance = random.SystemRandom()
+        self.summaries = threading.BoundedSemaphore(max(1, slots // SUMMARIES))
         self.draining = threading.Event()
         self.tidy_at = 0.0  # when folders of deleted sessions are looked for next; monotonic
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()

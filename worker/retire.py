@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 SUMMARY_TOKENS = 2_000
 CHEAP = "claude-haiku-5-5"
+#: Seconds until one is looked at again that found the process busy with other summaries.
+CROWDED = 5.0
 SUMMARISE = (
     "This conversation is being archived. Write a summary for whoever resumes it, in at most 400 words: what was "
     "asked, what was decided and why, what was produced, what is still open. Do not address anybody."
@@ -73,6 +75,15 @@ def _is_spent(process: Process, lease: Lease) -> bool:
 def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
     if lease.ledger_seq == 0 or _is_spent(process, lease):
         return _close(process, held, lease, reason, None, None, None)
+    if not process.summaries.acquire(blocking=False):
+        return persist(process, held, retirement.put_off, lease, CROWDED)
+    try:
+        return _archive_summarised(process, held, lease, reason)
+    finally:
+        process.summaries.release()
+
+
+def _archive_summarised(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
     request = _summary_request(process, lease)
     grant = for_summary(process, lease, request, is_background=True)
     if isinstance(grant, Refusal):

@@ -22,7 +22,7 @@ from overnight.store.idempotency import Answer
 from overnight.store.lineage import Place
 
 router = APIRouter(prefix=f"{PREFIX}/{{session_id}}/snapshots", tags=["snapshots"])
-SnapshotId = Annotated[Text, Path(description="`snap_…`")]
+SnapshotId = Annotated[Text, Path(description="`snap_…`, or its name in the session.")]
 
 
 @router.post("", responses={**shown(SnapshotAnswer), **failures(404, 413)})
@@ -58,8 +58,8 @@ def get_snapshot(request: Request, session_id: SessionId, snapshot_id: SnapshotI
 def delete_snapshot(request: Request, session_id: SessionId, snapshot_id: SnapshotId) -> Response:
     """Only the name goes."""
     with parts_of(request).database.write() as connection:
-        snapshots.remove(connection, workspace_of(request), session_id, snapshot_id)
-    return Json({"id": snapshot_id, "type": "snapshot_deleted"})
+        gone = snapshots.remove(connection, workspace_of(request), session_id, snapshot_id)
+    return Json({"id": gone.id, "type": "snapshot_deleted"})
 
 
 @router.post("/{snapshot_id}/restore", responses={**shown(SessionAnswer), **failures(404, 413)})

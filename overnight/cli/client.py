@@ -113,11 +113,11 @@ class Client:
         return list(self._every(f"/v1/sessions/{_id(session_id)}/snapshots", {"limit": 100}))
 
     def restore(self, session_id: str, snapshot_id: str, wish: Json) -> Json:
-        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots/{_id(snapshot_id)}/restore", wish)
+        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}/restore", wish)
 
     def compare(self, session_id: str, snapshot_id: str, other: str | None) -> Json:
         params = {"with": other} if other else {}
-        path = f"/v1/sessions/{_id(session_id)}/snapshots/{_id(snapshot_id)}/compare"
+        path = f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}/compare"
         return self._call("GET", path, params=params)
 
     def export(self, session_id: str | None, user_id: str | None, file: IO[bytes]) -> int:

@@ -9,7 +9,7 @@ from overnight.cli.output import local_time, money, note, write, write_json, wri
 
 Json = dict[str, Any]
 Session = Annotated[str, typer.Argument(metavar="SESSION", help="Its id.")]
-SnapshotId = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Its id.")]
+SnapshotId = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Its id, or its name.")]
 Title = Annotated[str | None, typer.Option(help="Its title.", show_default=False)]
 
 

@@ -13,6 +13,7 @@ from overnight.errors import NotFound
 from overnight.models import Message, Session
 from overnight.states import Life, Record
 from overnight.store import events, fork_points, packs, sessions
+from overnight.store.copying import copy_rows
 from overnight.store.events import Draft
 from overnight.store.places import reserve
 from overnight.store.sessions import NewSession
@@ -103,7 +104,7 @@ def _copy_ledger(connection: Connection, parent: Session, new_id: str, at: int) 
     if parent.life == Life.ARCHIVED:
         reserve(connection, parent.id)
         for rows in packs.batches(connection, parent.id, Record.MESSAGES, until=at):
-            connection.execute(insert(Message), [{**row, "session_id": new_id} for row in rows])
+            copy_rows(connection, Message, [{**row, "session_id": new_id} for row in rows])
     _copy(connection, Message, parent.id, new_id, col(Message.seq) <= at)
 
 

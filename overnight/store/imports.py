@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from overnight import event_types
@@ -18,6 +18,7 @@ from overnight.store import agents, environments, events, labels, packs, session
 from overnight.store.agents import Definition
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import read_clock
+from overnight.store.copying import copy_rows
 from overnight.store.events import Draft
 from overnight.store.places import reserve
 from overnight.store.rows import every
@@ -48,7 +49,7 @@ def session(
     for section in TAKEN_OVER:
         fixed = {"workspace_id": workspace_id, "session_id": session_id}
         for rows in _batches(getattr(document, section.name)):
-            connection.execute(insert(section.table), [_moved(section, each, names, users) | fixed for each in rows])
+            copy_rows(connection, section.table, [_moved(section, each, names, users) | fixed for each in rows])
     sessions.cancel_unfinished(connection, session_id, "session was imported")
     if row["life"] == Life.ARCHIVED:
         packs.plan(connection, workspace_id, session_id)

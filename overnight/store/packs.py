@@ -17,6 +17,7 @@ from overnight.archive_models import Pack, Packing
 from overnight.models import Event, Message, Session
 from overnight.states import Life, Record
 from overnight.store.clock import after, ago, read_clock
+from overnight.store.copying import copy_rows
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -69,7 +70,7 @@ def unpack(connection: Connection, session_id: str) -> None:
     connection.execute(delete(Packing).where(col(Packing.session_id) == session_id))
     for record, table in TABLES.items():
         for rows in batches(connection, session_id, record):
-            connection.execute(insert(table), rows)
+            copy_rows(connection, table, rows)
     connection.execute(delete(Pack).where(col(Pack.session_id) == session_id))
 
 

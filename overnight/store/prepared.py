@@ -57,7 +57,7 @@ class _Form:
         self.sql = str(compiled)
         self._fixed: dict[str, Any] = dict(compiled.params)
         self._order: list[str] | None = compiled.positiontup
-        bound = {name: _binder(parameter.type, dialect) for name, parameter in compiled.binds.items()}
+        bound = {name: binder(parameter.type, dialect) for name, parameter in compiled.binds.items()}
         self._binders = {name: bind for name, bind in bound.items() if bind and name in self._fixed}
         columns = getattr(statement, "exported_columns", None) or []
         self._make_row = namedtuple("Row", [column.key for column in columns])._make  # type: ignore[attr-defined]
@@ -94,14 +94,15 @@ class _Cursor:
             self._cursor.execute(self._form.sql, arguments)
         except Exception as error:
             self._cursor.close()
-            raise _translated(self._connection, self._form.sql, error) from error
+            raise translated(self._connection, self._form.sql, error) from error
         return self._cursor
 
     def __exit__(self, *_: object) -> None:
         self._cursor.close()
 
 
-def _translated(connection: Connection, sql: str, error: Exception) -> Any:
+def translated(connection: Connection, sql: str, error: Exception) -> Any:
+    """What SQLAlchemy would raise for what the driver raised."""
     dialect = connection.dialect
     driver_error: Any = dialect.loaded_dbapi.Error
     if not isinstance(error, driver_error):
@@ -115,7 +116,8 @@ def _translated(connection: Connection, sql: str, error: Exception) -> Any:
     )
 
 
-def _binder(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+def binder(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """What makes of a value what the driver is given; None: it takes it as it is."""
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 

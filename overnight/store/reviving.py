@@ -72,6 +72,7 @@ def revive(
             life=Life.ACTIVE,
             archive_reason=None,
             archived_at=None,
+            paused_at=None,
             inbox=Session.inbox + 1,
             idle_since=now(),
             notified_at=None,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, or_, select
 from sqlmodel import col
 
 from overnight.errors import InvalidRequest, NotFound
@@ -40,10 +40,11 @@ def take(connection: Connection, workspace_id: str, session_id: str, name: str) 
 
 
 def get(connection: Connection, workspace_id: str, session_id: str, snapshot_id: str) -> Snapshot:
-    """Raises `NotFound`, also where its session is gone."""
+    """By its id, or its name in the session. Raises `NotFound`, also where its session is gone."""
     sessions.get(connection, workspace_id, session_id)
-    mine = (col(Snapshot.id) == snapshot_id, col(Snapshot.session_id) == session_id)
-    snapshot = first(connection, Snapshot, select(Snapshot).where(*mine))
+    called = or_(col(Snapshot.id) == snapshot_id, col(Snapshot.name) == snapshot_id)
+    mine = select(Snapshot).where(col(Snapshot.session_id) == session_id, called)
+    snapshot = first(connection, Snapshot, mine.order_by((col(Snapshot.id) == snapshot_id).desc()).limit(1))
     if snapshot is None:
         raise NotFound(f"snapshot {snapshot_id} of session {session_id} not found")
     return snapshot
@@ -67,10 +68,11 @@ def page(
     return every(connection, Snapshot, paged(mine, Snapshot, limit=limit, cursor=cursor))
 
 
-def remove(connection: Connection, workspace_id: str, session_id: str, snapshot_id: str) -> None:
+def remove(connection: Connection, workspace_id: str, session_id: str, snapshot_id: str) -> Snapshot:
     """The name is forgotten; nothing that was said is. Raises `NotFound`."""
-    get(connection, workspace_id, session_id, snapshot_id)
-    connection.execute(delete(Snapshot).where(col(Snapshot.id) == snapshot_id))
+    snapshot = get(connection, workspace_id, session_id, snapshot_id)
+    connection.execute(delete(Snapshot).where(col(Snapshot.id) == snapshot.id))
+    return snapshot
 
 
 def restore(

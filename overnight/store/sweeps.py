@@ -12,7 +12,7 @@ from overnight.store.clock import after, ago, now
 #: Seconds until a session that was woken and not taken is woken again: doubled, lest a backlog feed itself.
 PATIENCE = case({0: 2.0, 1: 4.0, 2: 8.0, 3: 16.0}, value=col(Session.wakes), else_=30.0)
 
-DUE = (
+FIND = (
     select(col(Session.id))
     .where(
         col(Session.wake_at) <= ago(0.0),
@@ -23,6 +23,10 @@ DUE = (
     .limit(bindparam("batch"))
     .with_for_update(skip_locked=True)
 )
+AT_WORK = FIND.where(col(Session.idle_since).is_(None))
+IDLE = FIND.where(col(Session.idle_since).is_not(None))
+#: Idle sessions that are looked at a second, as their end has come near: work is not to wait behind a crowd of them.
+ENDINGS = 20
 MARK = (
     update(Session)
     .where(col(Session.id).in_(bindparam("due", expanding=True)))
@@ -32,9 +36,12 @@ MARK = (
 IDEMPOTENCY_AGE = 86_400.0
 
 
-def take_due(connection: Connection, batch: int = 500) -> Sequence[str]:
+def take_due(connection: Connection, batch: int = 500, endings: int = ENDINGS) -> Sequence[str]:
     """The sessions that need attention and have no owner, marked ahead so that the next sweep leaves them alone."""
-    due = connection.execute(DUE, {"batch": batch}).scalars().all()
+    due = [
+        *connection.execute(AT_WORK, {"batch": batch}).scalars(),
+        *connection.execute(IDLE, {"batch": endings}).scalars(),
+    ]
     if due:  # a statement of its own: as a subquery it makes Postgres read every session
         connection.execute(MARK, {"due": due})
     return due

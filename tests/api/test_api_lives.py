@@ -87,7 +87,7 @@ def test_snapshots_are_taken_listed_restored_and_compared(client: TestClient, wo
     page = client.get(base, params={"limit": 1}).json()
     rest = client.get(base, params={"page": page["next_page"]}).json()
     assert [one["id"] for one in page["data"] + rest["data"]] == [second["id"], first["id"]]
-    made = post(client, f"{session_id}/snapshots/{second['id']}/restore", {"title": "Back"})
+    made = post(client, f"{session_id}/snapshots/answered/restore", {"title": "Back"})
     assert (made["title"], made["forked_at"]) == ("Back", 2)
     told = client.get(f"{base}/{first['id']}/compare", params={"with": made["id"]}).json()
     assert told["common"] == {"session_id": session_id, "at": 0}

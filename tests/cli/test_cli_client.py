@@ -125,7 +125,7 @@ def test_sessions_from_list_to_delete(client: Shell) -> None:
 
 def test_a_session_is_paused_forked_and_gone_back_to(client: Shell) -> None:
     session_id = client.run("submit", "Say hello.", "--wait", "60", "--json").expect(0).json["session_id"]
-    taken = client.run("sessions", "snapshot", session_id, "first").expect(0).out.strip()
+    taken = client.run("sessions", "snapshot", session_id, "the first").expect(0).out.strip()
     assert "paus" in client.run("sessions", "pause", session_id).expect(0).err
     assert session_id in client.run("sessions", "list", "--state", "paused", "--state", "pausing").expect(0).out
     client.run("sessions", "resume", session_id).expect(0)
@@ -137,7 +137,7 @@ def test_a_session_is_paused_forked_and_gone_back_to(client: Shell) -> None:
     back = client.run("sessions", "restore", session_id, taken, "--json").expect(0).json
     assert (back["forked_at"], back["notes"]) == (2, "Mind.")
     assert taken in client.run("sessions", "snapshots", session_id).expect(0).out
-    compared = client.run("sessions", "compare", session_id, taken, fork).expect(0)
+    compared = client.run("sessions", "compare", session_id, "the first", fork).expect(0)
     assert "the same up to message 2" in compared.err
     assert "at: " in client.run("sessions", "fork", session_id, "--at", "9").expect(2).err
 

@@ -10,6 +10,8 @@ import pytest
 
 from ops.simulator.running import RunningSimulator, running_simulator
 
+pytest.importorskip("claude_agent_sdk", reason="it comes with: uv run --extra agent-sdk pytest")
+
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "agent-sdk.md"
 

@@ -12,7 +12,18 @@ from overnight.expiry import Limits
 from overnight.history.context import recalled
 from overnight.models import DEFAULT_WORKSPACE, Message
 from overnight.states import ArchiveReason, Life, OnExpiry, Origin
-from overnight.store import contexts, endings, packs, records, retirement, reviving, sessions, submissions, succession
+from overnight.store import (
+    contexts,
+    endings,
+    packs,
+    pausing,
+    records,
+    retirement,
+    reviving,
+    sessions,
+    submissions,
+    succession,
+)
 from overnight.store.database import Database
 from overnight.store.leases import Lease
 from overnight.store.submissions import NewTask
@@ -167,6 +178,15 @@ def test_what_is_archived_and_packed_goes_on(database: Database, origin: Origin)
     assert session(database, session_id).life == Life.ACTIVE, "it has its reprieve"
     with database.read() as connection:
         assert len(records.read(connection, Message, session_id)) == 4
+
+
+def test_one_that_was_paused_goes_on_as_any(database: Database) -> None:
+    session_id = idle(database).session_id
+    into(database, pausing.pause, DEFAULT_WORKSPACE, session_id)
+    into(database, sessions.archive, DEFAULT_WORKSPACE, session_id)
+    into(database, reviving.revive, DEFAULT_WORKSPACE, session_id, Origin.FULL, idle_check=60.0)
+    row = session(database, session_id)
+    assert (row.life, row.paused_at) == (Life.ACTIVE, None)
 
 
 def test_what_an_archived_one_needs_to_go_on_is_told(database: Database) -> None:

@@ -1,8 +1,6 @@
 """Sessions out of one workspace and into another, on both databases."""
 
 import copy
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,12 +18,13 @@ from overnight.store.database import Database
 from overnight.store.places import reserve
 from tests.store.portable_scenes import OTHER, SETTINGS, exported, full_life, imported
 from tests.store.scenes import at_once, ledger, new_session, session, submit, task, work_off
+from tests.store.statements import recorded
 from tests.store.test_long_ledgers import grow
 
 LONG = 10_000
 LOOK_UP = {"type": "custom", "name": "look_up", "description": "Looks up.", "input_schema": {"type": "object"}}
-#: Seconds for a session of so many messages and events, each way.
-MOST = 4.0
+#: Statements for a session of so many messages and events, out and in.
+MOST = 150
 #: What is new in a copy: its ids, its times, and what it was told when it came.
 FRESH = {"id", "created_at", "updated_at", "archived_at", "event_seq"}
 
@@ -229,14 +228,7 @@ def test_a_snapshot_leaves_its_connection_as_it_was(database_url: str) -> None:
     database.close()
 
 
-def seconds(act: Callable[[], Any]) -> float:
-    """Of this process' CPU: others work on this machine, too."""
-    began = time.process_time()
-    act()
-    return time.process_time() - began
-
-
-def test_ten_thousand_messages_go_out_and_in_within_seconds(database: Database) -> None:
+def test_ten_thousand_messages_go_out_and_in_by_the_hundred(database: Database) -> None:
     session_id = new_session(database)
     done = submit(database, session_id).task
     work_off(database, session_id)
@@ -248,12 +240,12 @@ def test_ten_thousand_messages_go_out_and_in_within_seconds(database: Database) 
         numbers = range(place.event_seq - LONG + 1, place.event_seq + 1)
         connection.execute(insert(Event), [{**row, "seq": seq, "id": f"sevt_{seq}"} for seq in numbers])
     file: dict[str, Any] = {}
-    out = seconds(lambda: file.update(exported(database, session_id)))
-    copied: list[str] = []
-    into = seconds(lambda: copied.append(imported(database, file)))
-    assert [row.content for row in ledger(database, copied[0])] == [row["content"] for row in file["messages"]]
+    with recorded(database) as sent:
+        file.update(exported(database, session_id))
+        copied = imported(database, file)
+    assert [row.content for row in ledger(database, copied)] == [row["content"] for row in file["messages"]]
     assert len(file["messages"]) == LONG
-    assert (out < MOST, into < MOST) == (True, True), f"out {out:.1f} s, in {into:.1f} s of CPU"
+    assert len(sent) < MOST, "they are read and written many at a time"
 
 
 def test_no_column_enters_a_file_unnoticed() -> None:

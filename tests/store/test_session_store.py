@@ -7,6 +7,9 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 import pytest
+
+pytest.importorskip("claude_agent_sdk", reason="it comes with: uv run --extra agent-sdk pytest")
+
 from claude_agent_sdk import (
     SessionStore,
     fork_session_via_store,

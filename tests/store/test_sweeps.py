@@ -37,9 +37,9 @@ def sweep(database: Database, batch: int = 500) -> list[str]:
         return list(sweeps.take_due(connection, batch))
 
 
-def due_since(database: Database, seconds: float, session_id: str | None = None) -> str:
+def due_since(database: Database, seconds: float, session_id: str | None = None, *, is_idle: bool = False) -> str:
     session_id = session_id or new_session(database)
-    change(database, session_id, wake_at=-seconds)
+    change(database, session_id, wake_at=-seconds, idle_since=-seconds if is_idle else None)
     return session_id
 
 
@@ -72,6 +72,13 @@ def test_a_live_lease_is_untouched(database: Database) -> None:
 def test_a_sweep_is_bounded(database: Database) -> None:
     waiting = [due_since(database, 100 - place) for place in range(5)]
     assert [sweep(database, batch=2) for _ in range(4)] == [waiting[:2], waiting[2:4], waiting[4:], []]
+
+
+def test_a_crowd_whose_end_has_come_does_not_hold_up_work(database: Database) -> None:
+    crowd = [due_since(database, 100 - place, is_idle=True) for place in range(5)]
+    at_work = due_since(database, 1)
+    with database.write() as connection:
+        assert list(sweeps.take_due(connection, batch=2, endings=3)) == [at_work, *crowd[:3]]
 
 
 def test_who_is_not_taken_is_left_alone_for_longer_and_longer(database: Database) -> None:

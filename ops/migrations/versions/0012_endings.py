@@ -18,6 +18,10 @@ def moment() -> sa.types.TypeEngine:
     return sqlmodel.sql.sqltypes.UTCDateTime()
 
 
+def partial_index(name: str, where: str) -> None:
+    op.create_index(name, "sessions", ["wake_at"], postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+
+
 def upgrade() -> None:
     # Each of its own, without a batch: columns that may be null cost neither database a copy of the table.
     op.add_column("sessions", sa.Column("expiry", JsonText(), nullable=True))
@@ -27,6 +31,9 @@ def upgrade() -> None:
     op.add_column("sessions", sa.Column("continues", TEXT(), nullable=True))
     op.add_column("sessions", sa.Column("continued_by", TEXT(), nullable=True))
     op.add_column("agent_versions", sa.Column("expiry", JsonText(), nullable=True))
+    op.drop_index("session_due", table_name="sessions")
+    partial_index("session_due", "wake_at IS NOT NULL AND idle_since IS NULL")
+    partial_index("session_ends", "wake_at IS NOT NULL AND idle_since IS NOT NULL")
     op.create_table(
         "packs",
         sa.Column("session_id", TEXT(), nullable=False),
@@ -72,5 +79,8 @@ def downgrade() -> None:
     op.drop_table("packing")
     op.drop_table("packs")
     op.drop_column("agent_versions", "expiry")
+    for index in ("session_ends", "session_due"):
+        op.drop_index(index, table_name="sessions")
+    partial_index("session_due", "wake_at IS NOT NULL")
     for name in ("continued_by", "continues", "archiving_since", "kept_until", "ends_at", "expiry"):
         op.drop_column("sessions", name)

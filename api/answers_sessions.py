@@ -53,7 +53,7 @@ class SessionAnswer(BaseModel):
     user_id: str | None
     model: str
     max_tokens: int
-    summary: str | None = Field(description="What Claude wrote about the session when it expired")
+    summary: str | None = Field(description="What Claude wrote about the session before it was archived")
     archive_reason: ArchiveReason | None
     notes: str | None
     state: SessionState
@@ -68,6 +68,9 @@ class SessionAnswer(BaseModel):
     cost_usd: float | None
     expiry: OwnExpiry | None = Field(description="What the session says itself of how it ends")
     kept_until: datetime | None = Field(description="No limit ends it before")
+    archiving_since: datetime | None = Field(
+        description="When somebody wished it archived with a summary, which is not done yet"
+    )
     continues: str | None = Field(description="The session that ended and goes on in this one")
     continued_by: str | None
 

@@ -112,6 +112,7 @@ def session(seen: Seen, settings: Settings) -> dict[str, Any]:
         "cost_usd": cost_usd(row),
         "expiry": row.expiry,
         "kept_until": time(row.kept_until),
+        "archiving_since": time(row.archiving_since),
         "continues": row.continues,
         "continued_by": row.continued_by,
     }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from api.text import Strict
 from overnight.states import OnExpiry, Origin
@@ -31,6 +31,13 @@ class ExpiryChange(Expiry):
     resume: Annotated[
         Origin | None, Field(description="With what an archived session goes on by itself when a task comes")
     ] = None
+
+
+class ArchiveRequest(Strict):
+    summary: Annotated[
+        StrictBool,
+        Field(description="Claude summarises it first: it is archived when that is done, and `archiving_since` until"),
+    ] = False
 
 
 class ResumeRequest(Strict):

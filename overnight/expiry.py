@@ -1,4 +1,4 @@
-"""When a session is warned and ended, by its rest, its age or its length: pure decisions on database times."""
+"""When a session is warned and ended, by rest, age, length or its user: pure decisions on database times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +10,8 @@ from overnight.states import ArchiveReason, OnExpiry
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 #: When a session ends that says itself that its age ends it never.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+#: The share of a length at which a session says that it is about to end.
+NEAR = 0.9
 #: What a workspace, an agent or a session may say of it; null, or nothing: as those say that are wider.
 SAID = ("idle_ttl", "max_age", "max_messages", "max_tokens", "on_expiry")
 
@@ -24,6 +26,15 @@ class Limits:
     max_messages: int = 0
     max_tokens: int = 0
     on_expiry: OnExpiry = OnExpiry.ARCHIVE
+
+    @property
+    def lengths(self) -> int:
+        """How many limits of its length there are."""
+        return (self.max_messages > 0) + (self.max_tokens > 0)
+
+    def then(self, reason: ArchiveReason) -> OnExpiry:
+        """What happens at an end of this kind: whoever archives by hand gets just that."""
+        return OnExpiry.ARCHIVE if reason is ArchiveReason.USER else self.on_expiry
 
     def narrowed(self, *said: Mapping[str, Any] | None) -> "Limits":
         """With what `said` sets, the widest first: the narrowest that says something counts, be it more or less."""
@@ -43,6 +54,7 @@ class Standing:
     tokens: int = 0
     ends_at: datetime | None = None  # by its age
     kept_until: datetime | None = None
+    unwanted: bool = False  # its user wants it archived, whatever else holds
 
 
 NEW = Standing()
@@ -64,6 +76,15 @@ class Notify:
 @dataclass(frozen=True, slots=True)
 class Expire:
     reason: ArchiveReason
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A length that is about to end a session: `messages` or `tokens`, how many there are, and their limit."""
+
+    unit: str
+    count: int
+    limit: int
 
 
 def judge(
@@ -92,6 +113,8 @@ def ends(
     limits: Limits, created_at: datetime, idle_since: datetime | None, standing: Standing = NEW
 ) -> tuple[ArchiveReason, datetime] | None:
     """When a session would end if nobody used it any more, and why; None: never. `idle_since` None: it is at work."""
+    if standing.unwanted and idle_since is not None:
+        return ArchiveReason.USER, idle_since
     times = []
     if limits.idle_ttl > 0 and idle_since is not None:
         times.append((ArchiveReason.IDLE, idle_since + timedelta(seconds=limits.idle_ttl)))
@@ -105,6 +128,15 @@ def ends(
     if first is None or standing.kept_until is None:
         return first
     return first[0], max(first[1], standing.kept_until)
+
+
+def nears(limits: Limits, before: Standing, after: Standing) -> list[Near]:
+    """The lengths that have come so near their limits between the two."""
+    lengths = [
+        ("messages", before.messages, after.messages, limits.max_messages),
+        ("tokens", before.tokens, after.tokens, limits.max_tokens),
+    ]
+    return [Near(unit, now, limit) for unit, was, now, limit in lengths if was < NEAR * limit <= now]
 
 
 def next_look(limits: Limits, *, created_at: datetime, now: datetime, standing: Standing = NEW) -> datetime | None:

@@ -204,6 +204,7 @@ class Session(Usage, table=True):
     expiry: dict[str, Any] | None = json_text()  # what it says of it itself: see `overnight.expiry`
     ends_at: datetime | None = None  # by its age; null: as the settings say
     kept_until: datetime | None = None  # whatever its limits say
+    archiving_since: datetime | None = None  # whom its user wants summarised and archived
     # whom it goes on for, and who goes on for it
     continues: str | None = None
     continued_by: str | None = None

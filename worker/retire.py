@@ -59,7 +59,7 @@ def retire(process: Process, held: Held, lease: Lease) -> Task | None:
 
 
 def _end(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
-    if held.limits.on_expiry is OnExpiry.DELETE:
+    if held.limits.then(reason) is OnExpiry.DELETE:
         return persist(process, held, retirement.remove, lease)
     return _archive(process, held, lease, reason)
 
@@ -146,7 +146,7 @@ def _close(
 def _close_with(
     process: Process, held: Held, lease: Lease, reason: ArchiveReason, summary: str, call: Call | None
 ) -> bool:
-    if held.limits.on_expiry is not OnExpiry.CONTINUE or not summary.strip():
+    if held.limits.then(reason) is not OnExpiry.CONTINUE or not summary.strip():
         return _close(process, held, lease, reason, summary, None, call)
     said = (process.endings.of(lease.workspace_id), process.agents.expiry(lease), lease.expiry)
     max_age, look = said_of_age(*said), expiry.first_look(held.limits)

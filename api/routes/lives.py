@@ -1,4 +1,4 @@
-"""A session as a whole: pause, resume, extend, fork."""
+"""A session as a whole: pause, resume, extend, archive, fork."""
 
 from collections.abc import Callable
 
@@ -13,10 +13,10 @@ from api.failures import Json
 from api.idempotent import IdempotencyKey, perform
 from api.parts import parts_of, workspace_of
 from api.routes.sessions import PREFIX, SessionId
-from api.schemas_endings import ExtendRequest, ResumeRequest
+from api.schemas_endings import ArchiveRequest, ExtendRequest, ResumeRequest
 from api.schemas_lives import ForkRequest
 from overnight.states import Life
-from overnight.store import pausing, reviving, session_pages, sessions
+from overnight.store import archiving, pausing, reviving, session_pages, sessions
 from overnight.store.pausing import Moved
 from overnight.store.submissions import WAKE_GRACE
 
@@ -51,6 +51,21 @@ def extend_session(request: Request, session_id: SessionId, body: ExtendRequest 
 
     def move(connection: Connection, workspace_id: str, session_id: str) -> Moved:
         reviving.extend(connection, workspace_id, session_id, seconds)
+        return Moved(changed=True)
+
+    return _moved(request, session_id, move)
+
+
+@router.post("/{session_id}/archive", responses={**shown(SessionAnswer), **failures(404)})
+def archive_session(request: Request, session_id: SessionId, body: ArchiveRequest | None = None) -> Response:
+    """Ends the session: what was not finished is cancelled, what was said stays readable. At once; with `summary` when
+    Claude has written one, unless something is sent to the session before that."""
+    with_summary = body is not None and body.summary
+
+    def move(connection: Connection, workspace_id: str, session_id: str) -> Moved:
+        if with_summary:
+            return archiving.archive_with_summary(connection, workspace_id, session_id)
+        sessions.archive(connection, workspace_id, session_id)
         return Moved(changed=True)
 
     return _moved(request, session_id, move)

@@ -1,4 +1,4 @@
-"""`/v1/sessions`: create, get, list, archive, delete, and what was said."""
+"""`/v1/sessions`: create, get, list, change, delete, and what was said."""
 
 from typing import Annotated
 
@@ -94,18 +94,6 @@ def update_session(
         return Outcome(session_id, Answer(200, render.session(changed.seen, settings)), wake=changed.wake)
 
     return perform(request, body, idempotency_key, act)
-
-
-@router.post("/{session_id}/archive", responses={**shown(SessionAnswer), **failures(404)})
-def archive_session(request: Request, session_id: SessionId) -> Response:
-    """Ends the session: what was not finished is cancelled, what was said stays readable."""
-    parts, workspace_id = parts_of(request), workspace_of(request)
-    with parts.database.write() as connection:
-        sessions.archive(connection, workspace_id, session_id)
-        seen = session_pages.find(connection, workspace_id, session_id)
-    parts.after_commit.hint_stop(session_id)
-    parts.after_commit.nudge(session_id)
-    return Json(render.session(seen, parts.settings))
 
 
 @router.delete("/{session_id}", responses={**shown(DeletedSession), **failures(404)})

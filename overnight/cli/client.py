@@ -100,7 +100,7 @@ class Client:
         return self._call("POST", f"/v1/sessions/{_id(session_id)}", json=changes)
 
     def move(self, session_id: str, verb: str, wish: Json | None = None) -> Json:
-        """`pause`, `resume` or `extend`."""
+        """`pause`, `resume`, `extend` or `archive`."""
         return self._call("POST", f"/v1/sessions/{_id(session_id)}/{verb}", json=wish or None)
 
     def fork(self, session_id: str, wish: Json) -> Json:
@@ -152,9 +152,6 @@ class Client:
 
     def erase_user(self, user_id: str) -> Json:
         return self._call("DELETE", _of_user(user_id))
-
-    def archive(self, session_id: str) -> Json:
-        return self._call("POST", f"/v1/sessions/{_id(session_id)}/archive")
 
     def delete(self, session_id: str) -> Json:
         return self._call("DELETE", f"/v1/sessions/{_id(session_id)}")

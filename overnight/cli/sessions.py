@@ -90,6 +90,7 @@ def show(session: Session, url: Url = None, key: Key = None, data_dir: DataDir =
             ("last active", local_time(found["last_active_at"])),
             ("duration", phrases.duration(found["duration_seconds"])),
             ("expires", local_time(found["expires_at"]) if found["expires_at"] else None),
+            ("archiving since", local_time(found["archiving_since"]) if found["archiving_since"] else None),
             ("archived", ended),
             ("forked from", f"{found['forked_from']} at {found['forked_at']}" if found["forked_from"] else None),
             ("messages", str(found["message_count"])),
@@ -124,14 +125,20 @@ def messages(
 
 @sessions.command()
 def archive(
-    session: Session, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False
+    session: Session,
+    summary: Annotated[bool, typer.Option("--summary", help="When Claude has summarised it.")] = False,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """End a session; what it has not finished is cancelled, and all of it can still be read."""
     from overnight.cli.client import connect
 
     with connect(url, key, data_dir) as client:
-        archived = client.archive(session)
-    return write_json(archived) if as_json else note(f"{session} is archived")
+        archived = client.move(session, "archive", {"summary": True} if summary else {})
+    done = "is archived" if archived["archived_at"] else "is archived once it is summarised"
+    return write_json(archived) if as_json else note(f"{session} {done}")
 
 
 @sessions.command()

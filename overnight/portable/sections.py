@@ -18,7 +18,7 @@ NAMES = {"labels": "metadata"}
 EVERYWHERE = {"workspace_id", "session_id"}
 AT_WORK = {"lease_owner", "lease_token", "lease_expires_at", "wake_at", "wakes", "idle_since", "notified_at"}
 #: How it ends, and what goes on for it: as the place says to which it comes.
-AT_HOME = {"expiry", "ends_at", "kept_until", "continues", "continued_by"}
+AT_HOME = {"expiry", "ends_at", "kept_until", "archiving_since", "continues", "continued_by"}
 
 
 @dataclass(frozen=True, slots=True)

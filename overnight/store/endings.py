@@ -61,4 +61,5 @@ def change(connection: Connection, workspace_id: str, changes: Mapping[str, Any]
 
 
 def standing(session: Session) -> Standing:
-    return Standing(session.ledger_seq, budgets.tokens_of(session), session.ends_at, session.kept_until)
+    used, unwanted = budgets.tokens_of(session), session.archiving_since is not None
+    return Standing(session.ledger_seq, used, session.ends_at, session.kept_until, unwanted)

@@ -55,6 +55,7 @@ class Lease:
     ends_at: datetime | None = None
     kept_until: datetime | None = None
     tokens: int = 0
+    archiving_since: datetime | None = None
     reader: tuple[str, int] | None = None  # the agent whose turn it is, where that is another than the session's own
 
     @property
@@ -65,7 +66,8 @@ class Lease:
     def standing(self, messages: int | None = None, tokens: int | None = None) -> Standing:
         """How long it is, or has become since it was taken."""
         length = self.ledger_seq if messages is None else messages
-        return Standing(length, self.tokens if tokens is None else tokens, self.ends_at, self.kept_until)
+        used = self.tokens if tokens is None else tokens
+        return Standing(length, used, self.ends_at, self.kept_until, self.archiving_since is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ ACQUIRE = Prepared(
         col(Session.ends_at),
         col(Session.kept_until),
         TOKENS.label("tokens"),
+        col(Session.archiving_since),
     )
 )
 

@@ -21,6 +21,7 @@ GUARD_ARCHIVE = Prepared(
         life=Life.ARCHIVED,
         archive_reason=bindparam("reason"),
         archived_at=now(),
+        archiving_since=None,
         summary=bindparam("text", type_=Session.__table__.c.summary.type),  # type: ignore[attr-defined]
         **FREE,
         wake_at=None,

@@ -36,6 +36,7 @@ def extend(connection: Connection, workspace_id: str, session_id: str, seconds: 
             idle_since=case((is_idle, now()), else_=None),
             notified_at=None,
             summary_attempts=0,
+            archiving_since=None,
             wake_at=case((and_(is_idle, not_(LEASED)), after(WAKE_GRACE)), else_=col(Session.wake_at)),
             updated_at=now(),
             **kept,

@@ -155,8 +155,11 @@ def find_open(connection: Connection, workspace_id: str, context_key: str, agent
 
 
 def archive(connection: Connection, workspace_id: str, session_id: str) -> Session:
-    """Ends a session as its user wishes: cancels what is not finished, fences its owner out. Twice is no error."""
-    by_user = {"archive_reason": ArchiveReason.USER}
+    """Ends a session as its user wishes: cancels what is not finished, fences its owner out. Twice is no error.
+
+    It has no summary, not even one from before it was resumed.
+    """
+    by_user = {"archive_reason": ArchiveReason.USER, "summary": None}
     _close(connection, workspace_id, session_id, Life.ARCHIVED, event_types.SESSION_ARCHIVED, **by_user)
     return get(connection, workspace_id, session_id)
 
@@ -184,6 +187,7 @@ def _close(
             lease_token=Session.lease_token + 1,
             wake_at=None,
             inbox=Session.inbox + 1,
+            archiving_since=None,
             archived_at=now(),
             updated_at=now(),
             **changes,
@@ -201,11 +205,11 @@ def _close(
     return True
 
 
-def cancel_unfinished(connection: Connection, session_id: str, reason: str) -> None:
-    """In a transaction that has taken the session's row."""
+def cancel_unfinished(connection: Connection, session_id: str, reason: str) -> list[str]:
+    """In a transaction that has taken the session's row; gives the ids of the tasks, in their order."""
     for task in every(connection, Task, IN_A_STEP, {"session_id": session_id}):
         abandon.open_calls(connection, task, f"the {reason}")
-    connection.execute(
+    cancelled = connection.execute(
         update(Task)
         .where(col(Task.session_id) == session_id, col(Task.status).in_(sources(TASK_MOVES, TaskStatus.CANCELLED)))
         .values(
@@ -216,4 +220,6 @@ def cancel_unfinished(connection: Connection, session_id: str, reason: str) -> N
             finished_at=now(),
             updated_at=now(),
         )
+        .returning(col(Task.seq), col(Task.id))
     )
+    return [row.id for row in sorted(cancelled, key=lambda row: row.seq)]

@@ -56,6 +56,7 @@ CALL_ATTENTION = (
         idle_since=None,
         notified_at=None,
         summary_attempts=0,
+        archiving_since=None,
         updated_at=now(),
         wakes=case((UNSTIRRED, col(Session.wakes)), else_=Session.wakes + 1),
         wake_at=case((or_(UNSTIRRED, col(Session.wakes) > 0), col(Session.wake_at)), else_=after(literal(WAKE_GRACE))),

@@ -10,7 +10,7 @@ from overnight import event_types
 from overnight.errors import LeaseLost, SessionPaused
 from overnight.models import Task, ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import call_events, leases, pauses, tool_calls, turn_events, work
+from overnight.store import call_events, leases, nearing, pauses, tool_calls, turn_events, work
 from overnight.store.delivery import deliver
 from overnight.store.events import Draft
 from overnight.store.tool_calls import Move, Outcome
@@ -80,6 +80,7 @@ def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tupl
     left = [call for call in calls if call.status != CallStatus.DONE]
     if not left:
         task, place, said = deliver(connection, task, calls)
+        nearing.tell(connection, lease, turn.limits, place.ledger_seq, added=len(said))
         lease = replace(lease, ledger_seq=place.ledger_seq, now=place.now)
         return replace(turn, lease=lease, task=task), said
     if any(_can_run(call, stamp.now) and call.id not in missing for call in left):

@@ -15,7 +15,7 @@ from overnight.errors import LeaseLost, SessionPaused
 from overnight.expiry import Limits
 from overnight.models import Task, ToolCall
 from overnight.states import StopRequest, TaskStatus
-from overnight.store import abandon, call_events, calls, leases, ledger, tasks, tool_calls, turn_events
+from overnight.store import abandon, call_events, calls, leases, ledger, nearing, tasks, tool_calls, turn_events
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
@@ -169,8 +169,9 @@ def _without_open_calls(connection: Connection, turn: Turn, why: str) -> Turn:
     if not turn.task.open_calls:
         return turn
     leases.guard(connection, turn.lease, events=0)
-    task = abandon.open_calls(connection, turn.task, why)
+    before, task = turn.lease.ledger_seq, abandon.open_calls(connection, turn.task, why)
     assert task.ledger_end is not None
+    nearing.tell(connection, turn.lease, turn.limits, task.ledger_end, added=task.ledger_end - before)
     return replace(turn, lease=replace(turn.lease, ledger_seq=task.ledger_end), task=task)
 
 

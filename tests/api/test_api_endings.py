@@ -112,3 +112,19 @@ def test_limits_are_said_at_each_place(client: TestClient) -> None:
         assert answer.status_code == 400
         assert complaint in answer.json()["error"]["message"]
     assert "seconds" in post(client, f"{one['id']}/extend", {"seconds": 0}, 400)["error"]["message"]
+
+
+def test_archived_by_hand_with_a_summary(client: TestClient, worker: Worker) -> None:
+    session_id = talked(client, worker)
+    asked = post(client, f"{session_id}/archive", {"summary": True})
+    assert (asked["state"], asked["archived_at"], asked["summary"]) == ("idle", None, None)
+    assert asked["archiving_since"] is not None
+    assert post(client, f"{session_id}/archive", {"summary": True}) == asked
+    ended(worker, session_id)
+    shown = post(client, f"{session_id}/archive", {"summary": True})
+    assert (shown["state"], shown["summary"], shown["archiving_since"]) == ("archived", "All was said.", None)
+    paused = session(client)["id"]
+    post(client, f"{paused}/pause")
+    assert "summary: " in post(client, f"{paused}/archive", {"summary": True}, 400)["error"]["message"]
+    assert post(client, f"{paused}/archive", {})["state"] == "archived"
+    assert "summary" in post(client, f"{paused}/archive", {"summary": "yes"}, 400)["error"]["message"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from redis import Redis
 
 from overnight.crypto import masters
 from overnight.crypto.masters import MasterKey
+from overnight.crypto.vault import MARK
 from overnight.models import DEFAULT_WORKSPACE, Task
 from overnight.store import tasks
 from overnight.store.database import Database
@@ -45,14 +47,20 @@ def folders(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -
 
 
 def holding(words: str, *places: Path) -> list[str]:
-    """The files in which the words stand.
+    """The files in which the words stand, as they are or in base64, as Celery writes its messages.
 
     Looked for by another process: SQLite's locks end when its own process opens and closes the file beside it.
     """
+    patterns = [word for form in (words, *in_base64(words)) for word in ("-e", form)]
     found = subprocess.run(
-        ["grep", "-rlasF", words, *places], capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
+        ["grep", "-rlasF", *patterns, *places], capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
     )
     return found.stdout.split()
+
+
+def in_base64(words: str) -> list[str]:
+    """What stands wherever a text with the words is encoded: at each of three shifts, what is theirs alone."""
+    return [b64encode(b" " * shift + words.encode())[4 if shift else 0 : -4].decode() for shift in range(3)]
 
 
 def submit(cluster: Cluster, prompt: str, **more: Any) -> dict[str, Any]:
@@ -128,8 +136,9 @@ def _deltas(lines: Iterator[str]) -> str:
 
 
 def dump_redis(cluster: Cluster) -> None:
-    """What Redis holds, in a file of its own beside its log."""
+    """What Redis holds, keys and values, in a file of its own beside its log; uncompressed, to be looked through."""
     redis = Redis.from_url(cluster.redis_url)
+    redis.config_set("rdbcompression", "no")
     redis.save()
     assert (cluster.folder / "dump.rdb").exists()
 
@@ -147,12 +156,56 @@ def test_a_run_leaves_no_trace_of_what_was_said(
     assert heard["status"] == "succeeded"
     messages = cluster.api("GET", f"/v1/sessions/{asked['session_id']}/messages").text
     assert f"Yes, {SECRET}." in messages
-    dump_redis(cluster)
-    assert holding(LABEL, *folders) != []
-    assert holding(SECRET, *folders) == []
+    told_of_themselves(cluster, asked["session_id"])
+    assert_nothing_stands(cluster, folders, asked["session_id"])
+    archived_and_packed(cluster, asked["session_id"])
+    assert cluster.api("GET", f"/v1/sessions/{asked['session_id']}/messages").text == messages
+    assert_nothing_stands(cluster, folders, asked["session_id"])
+    resumed = cluster.api("POST", f"/v1/sessions/{asked['session_id']}/resume", json={"from": "full"})
+    assert resumed.json()["state"] == "idle"
+    assert cluster.rows("SELECT count(*) FROM packs") == [(0,)]
+    assert cluster.api("GET", f"/v1/sessions/{asked['session_id']}/messages").text == messages
+    assert_nothing_stands(cluster, folders, asked["session_id"])
     heard_on_redis = b"".join(iter(lambda: _spied(spied), b"\0"))
     assert b"$1$" in heard_on_redis
     assert SECRET.encode() not in heard_on_redis
+
+
+def told_of_themselves(cluster: Cluster, session_id: str) -> None:
+    """A user's profile, and a session's notes and file: what is sent out is plain, and leaves nothing behind."""
+    for path, body in (("users/ann", {"profile": {"plan": SECRET}}), (f"sessions/{session_id}", {"notes": SECRET})):
+        assert cluster.api("POST", f"/v1/{path}", json=body).status_code == 200
+    for path in ("users/ann", f"sessions/{session_id}", f"sessions/{session_id}/export"):
+        assert SECRET in cluster.api("GET", f"/v1/{path}").text
+
+
+def archived_and_packed(cluster: Cluster, session_id: str) -> None:
+    """Summarised by Claude and packed by the worker's sweep, which is told that it is due."""
+    cluster.api("POST", f"/v1/sessions/{session_id}/archive", json={"summary": True})
+    until(lambda: cluster.api("GET", f"/v1/sessions/{session_id}").json()["summary"], "it is summarised")
+    with cluster.database.write() as connection:
+        connection.exec_driver_sql("UPDATE packing SET due_at = '2026-01-01 00:00:00'")
+    until(lambda: cluster.rows("SELECT count(*) FROM packing") == [(0,)], "it is packed")
+    bodies = [bytes(row[0]) for row in cluster.rows("SELECT body FROM packs")]
+    assert bodies  # compressed, they would not show the words in any case
+    assert all(body.startswith(MARK.encode()) for body in bodies)
+
+
+def assert_nothing_stands(cluster: Cluster, folders: list[Path], session_id: str) -> None:
+    """In the database's files, Redis's log and dump, and the logs of all processes; and that they were looked at."""
+    write_down(cluster)
+    dump_redis(cluster)
+    seen = {Path(found).name for words in (LABEL, session_id) for found in holding(words, *folders)}
+    assert seen >= {"api.log", *({"overnight.db", "overnight.db-wal"} if cluster.database.is_sqlite else ())}
+    assert any(name.endswith(".aof") for name in seen), "Celery's messages"
+    assert {path.name for path in cluster.folder.glob("*.log")} >= {"api.log", "beat.log", "redis.log", "w1.log"}
+    assert holding(SECRET, *folders) == []
+
+
+def write_down(cluster: Cluster) -> None:
+    """The database's pages, of which its log has told so far."""
+    with cluster.database.read() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)" if cluster.database.is_sqlite else "CHECKPOINT")
 
 
 def _spied(pubsub: Any) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight.expiry import NEVER, Expire, Keep, Limits, Notify, Standing, judge, next_look
+from overnight.expiry import NEVER, Expire, Keep, Limits, Near, Notify, Standing, judge, nears, next_look
 from overnight.states import ArchiveReason, OnExpiry
 
 BORN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -126,3 +126,20 @@ def test_the_narrowest_that_says_something_counts() -> None:
 def test_length_and_what_is_said_of_the_end(standing: Standing, verdict: object) -> None:
     limits = Limits(1_000, 0, 0, max_messages=10, max_tokens=50)
     assert judge(limits, created_at=BORN, idle_since=BORN, notified_at=None, now=at(70), standing=standing) == verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "near"),
+    [
+        ((8, 0), (9, 0), [Near("messages", 9, 10)]),
+        ((8, 0), (12, 0), [Near("messages", 12, 10)]),
+        ((6, 0), (8, 89), []),
+        ((9, 90), (10, 100), []),
+        ((8, 89), (10, 90), [Near("messages", 10, 10), Near("tokens", 90, 100)]),
+    ],
+    ids=["reached", "passed with the limit", "not yet", "told before", "both"],
+)
+def test_a_length_is_near_its_limit_once(before: tuple[int, int], after: tuple[int, int], near: list[Near]) -> None:
+    limits = Limits(0, 0, 0, max_messages=10, max_tokens=100)
+    assert nears(limits, Standing(*before), Standing(*after)) == near
+    assert nears(Limits(1, 1, 1), Standing(*before), Standing(*after)) == []

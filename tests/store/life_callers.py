@@ -3,7 +3,7 @@
 from functools import partial
 
 from overnight.states import Life, Origin
-from overnight.store import forks, packs, pausing, pins, removal, reviving, sessions, snapshots
+from overnight.store import archiving, forks, packs, pausing, pins, removal, reviving, sessions, snapshots
 from tests.store.every_state import cancel, interrupt
 from tests.store.life_files import check_file
 from tests.store.lives import Lived
@@ -12,7 +12,7 @@ from tests.store.scenes import DEFAULT_WORKSPACE, ledger, session, submit
 
 CALLERS = (
     *("submit", "cancel", "interrupt", "pause", "pause", "resume", "resume", "extend", "reset"),
-    *("fork", "snapshot", "restore", "export", "revive", "pack"),
+    *("fork", "snapshot", "restore", "export", "revive", "pack", "wish"),
 )
 ENDS = ("archive", "delete", "erase")
 #: Rows of a kind that go at once: few, so that a removal has many moments at which something else may happen.
@@ -85,6 +85,10 @@ class Callers(Lived):
 
     def _archive(self) -> None:
         self._write(sessions.archive, DEFAULT_WORKSPACE, self.session_id)
+
+    def _wish(self) -> None:
+        """To be archived by its owner, with a summary."""
+        self._write(archiving.archive_with_summary, DEFAULT_WORKSPACE, self.session_id)
 
     def _delete(self) -> None:
         self._write(sessions.delete, DEFAULT_WORKSPACE, self.session_id)

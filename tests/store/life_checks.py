@@ -41,7 +41,9 @@ class Checks(Lived):
             assert head.wait_reason != WaitReason.PAUSED or head.due_at is not None
         if row.life == Life.PAUSED and row.lease_owner is None and head is not None:
             assert head.status != TaskStatus.RUNNING or row.wake_at is not None, "somebody puts it down"
+        assert row.archiving_since is None or row.life != Life.ACTIVE or row.wake_at is not None
         if row.life not in OPEN:
+            assert row.archiving_since is None
             assert {task.status for task in self._tasks()} <= FINAL
             assert (row.lease_owner, row.wake_at) == (None, None), "whoever had it may do nothing more"
 

@@ -40,6 +40,8 @@ class Owner(Lived):
         lease, head = self._mine(), self._head()
         if lease.is_paused:
             self._leave(put_down.put_down, lease)
+        elif head is None and lease.archiving_since is not None:
+            self._leave(retirement.archive, lease, ArchiveReason.USER, "Summary.", None, None)
         elif head is None:
             self._leave(pauses.rest, lease, NO_LIMITS)
         elif head.stop_request:

@@ -65,6 +65,8 @@ class AnyLife(Callers, Owner, Checks, RuleBasedStateMachine):
         if self.ghost is not None:
             with pytest.raises(LeaseLost):
                 self._write(turns.succeed, self.ghost, reply())
+        else:
+            self._do(self._possible(0))
 
     def teardown(self) -> None:
         if self._row().life in OPEN:

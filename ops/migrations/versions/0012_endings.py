@@ -27,6 +27,7 @@ def upgrade() -> None:
     op.add_column("sessions", sa.Column("expiry", JsonText(), nullable=True))
     op.add_column("sessions", sa.Column("ends_at", moment(), nullable=True))
     op.add_column("sessions", sa.Column("kept_until", moment(), nullable=True))
+    op.add_column("sessions", sa.Column("archiving_since", moment(), nullable=True))
     op.add_column("sessions", sa.Column("continues", TEXT(), nullable=True))
     op.add_column("sessions", sa.Column("continued_by", TEXT(), nullable=True))
     op.add_column("agent_versions", sa.Column("expiry", JsonText(), nullable=True))
@@ -81,5 +82,5 @@ def downgrade() -> None:
     for index in ("session_ends", "session_due"):
         op.drop_index(index, table_name="sessions")
     partial_index("session_due", "wake_at IS NOT NULL")
-    for name in ("continued_by", "continues", "kept_until", "ends_at", "expiry"):
+    for name in ("continued_by", "continues", "archiving_since", "kept_until", "ends_at", "expiry"):
         op.drop_column("sessions", name)

@@ -99,8 +99,7 @@ def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveRea
     if heard.message is not None:  # a task was quicker than the summary
         return False
     if heard.failure is None:  # halted: the next owner does it
-        persist(process, held, pauses.hand_back, lease, WAKE_GRACE)
-        return True
+        return persist(process, held, retirement.put_off, lease, WAKE_GRACE)
     problem = str(heard.failure.error["message"])
     if lease.summary_attempts + 1 >= process.settings.summary_attempts:
         return _close(process, held, lease, reason, None, problem, None)

@@ -48,3 +48,4 @@ class Readiness(BaseModel):
     redis: Check
     workers: Check
     beat: Check
+    encryption: Check  # `missing_keys`: ids of keys that contents need and the settings lack

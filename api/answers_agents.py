@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.answers_endings import OwnExpiry
 from overnight.models import DEFAULT_AGENT
 
 
@@ -42,7 +43,7 @@ class HistoryOfAgent(BaseModel):
 
 
 class AgentAnswer(AgentSnapshot):
-    """A Managed Agents agent, and what Overnight adds: `limits` and `history`."""
+    """A Managed Agents agent, and what Overnight adds: `limits`, `history` and `expiry`."""
 
     metadata: dict[str, str]
     created_at: datetime
@@ -50,6 +51,7 @@ class AgentAnswer(AgentSnapshot):
     archived_at: datetime | None
     limits: LimitsOfAgent
     history: HistoryOfAgent
+    expiry: OwnExpiry | None = Field(description="How its sessions end")
 
 
 class AgentPage(BaseModel):

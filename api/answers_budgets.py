@@ -66,9 +66,18 @@ class UsageRow(BaseModel):
     cost_usd: float
 
 
+class Storage(BaseModel):
+    """Of archived sessions, what is packed: bytes that its rows had, and that are stored of them."""
+
+    packed_rows: int
+    bytes_before: int
+    bytes_after: int
+
+
 class UsagePage(BaseModel):
     since: datetime
     until: datetime
+    storage: Storage | None = Field(description="As it is now; null: nothing is packed")
     data: list[UsageRow]
     next_page: str | None
 
@@ -97,5 +106,6 @@ class SessionUsagePage(BaseModel):
     cost_usd: float | None
     cached_share: float | None = Field(description="Of the input, what came from Claude's prompt cache: from 0 to 1")
     budget: BudgetLimit | None
+    storage: Storage | None = Field(description="Null: nothing of the session is packed")
     data: list[CallAnswer]
     next_page: str | None

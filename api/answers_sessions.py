@@ -6,9 +6,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers_agents import AgentSnapshot
-from api.answers_tasks import TokenUsage
-from overnight.states import ArchiveReason
-from overnight.store.session_pages import SessionStatus
+from api.answers_endings import OwnExpiry
+from api.answers_tasks import AgentNamed, TokenUsage
+from overnight.states import ArchiveReason, WaitReason
+from overnight.store.session_pages import SessionState, SessionStatus
 
 
 class Money(BaseModel):
@@ -52,9 +53,26 @@ class SessionAnswer(BaseModel):
     user_id: str | None
     model: str
     max_tokens: int
-    summary: str | None = Field(description="What Claude wrote about the session when it expired")
+    summary: str | None = Field(description="What Claude wrote about the session before it was archived")
     archive_reason: ArchiveReason | None
+    notes: str | None
+    state: SessionState
+    wait_reason: WaitReason | None = Field(description="Of its first unfinished task")
+    message_count: int = Field(description="Of its ledger")
+    last_active_at: datetime = Field(description="When something was last done or said in it")
+    duration_seconds: float = Field(description="From its beginning to when it was last active")
+    expires_at: datetime | None = Field(description="If nobody uses it any more; null: it does not expire, or works")
+    paused_at: datetime | None
+    forked_from: str | None
+    forked_at: int | None = Field(description="The last message that it shares with the session it was forked from")
     cost_usd: float | None
+    expiry: OwnExpiry | None = Field(description="What the session says itself of how it ends")
+    kept_until: datetime | None = Field(description="No limit ends it before")
+    archiving_since: datetime | None = Field(
+        description="When somebody wished it archived with a summary, which is not done yet"
+    )
+    continues: str | None = Field(description="The session that ended and goes on in this one")
+    continued_by: str | None
 
 
 class SessionPage(BaseModel):
@@ -98,6 +116,7 @@ class MessageAnswer(BaseModel):
     model: str | None
     stop_reason: str | None
     task_id: str
+    agent: AgentNamed | None = Field(description="In whose turn it was said; null: the session's own agent's")
     context: int | None = Field(description="Of a reply: the context that it was asked with")
     pinned: bool
     created_at: datetime

@@ -49,6 +49,11 @@ class TaskBudget(BaseModel):
     max_tokens: int | None
 
 
+class AgentNamed(BaseModel):
+    id: str
+    version: int
+
+
 class TaskAnswer(BaseModel):
     """One turn of a session. `cost_usd` is null where a model without a listed price was used."""
 
@@ -72,6 +77,7 @@ class TaskAnswer(BaseModel):
     usage: TokenUsage
     cost_usd: float | None
     user_id: str | None
+    agent: AgentNamed | None = Field(description="Whose turn it is; null: the session's own agent's")
     metadata: dict[str, str]
     created_at: datetime
     started_at: datetime | None

@@ -22,12 +22,17 @@ from api.routes import (
     contexts,
     environments,
     events,
+    expiry,
     health,
+    keeping,
+    lives,
     metrics,
     sessions,
+    snapshots,
     tasks,
     unsupported,
     usage,
+    users,
     work,
 )
 from overnight import __version__, collector, logs
@@ -37,10 +42,15 @@ from overnight.settings import Settings
 PARTS = (
     tasks,
     sessions,
+    lives,
+    snapshots,
     contexts,
     events,
     usage,
     budgets,
+    users,
+    expiry,
+    keeping,
     agents,
     environments,
     work,
@@ -74,7 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(Requests),
             Middleware(Authenticate),
-            Middleware(BodyLimit, limit=settings.max_body_bytes),
+            Middleware(BodyLimit, limit=settings.max_body_bytes, import_limit=settings.max_import_bytes),
         ],
         exception_handlers={OvernightError: handle, HTTPException: handle, RequestValidationError: handle},
     )

@@ -9,9 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from overnight.errors import Unauthenticated
+from overnight.errors import Unauthenticated, Unreadable
 from overnight.store import keys
 from overnight.store.database import Database
+from overnight.store.keys import Opened
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +28,10 @@ class KeyRing:
         self._database = database
         self._seconds = seconds
         self._bootstrap = bootstrap
-        self._known: dict[str, tuple[str, float]] = {}
+        self._known: dict[str, tuple[Opened, float]] = {}
         self._lock = threading.Lock()
 
-    async def workspace_of(self, secret: str) -> str:
+    async def opened_by(self, secret: str) -> Opened:
         """Raises `Unauthenticated`."""
         known = self._known.get(keys.fingerprint(secret))
         if known is not None and time.monotonic() < known[1]:
@@ -47,23 +48,23 @@ class KeyRing:
                     keys.add(connection, BOOTSTRAP, self._bootstrap)
             except IntegrityError:
                 pass  # another API process was quicker
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, Unreadable) as error:
                 log.warning("bootstrap_key_waits", error=type(error).__name__)
                 return
             self._bootstrap = None
 
-    def _look_up(self, secret: str) -> str:
+    def _look_up(self, secret: str) -> Opened:
         if self._bootstrap is not None:
             self.admit_bootstrap()
         with self._database.read() as connection:
-            workspace_id = keys.workspace_of(connection, secret)
-        if workspace_id is None:
+            opened = keys.opened_by(connection, secret)
+        if opened is None:
             self._known.pop(keys.fingerprint(secret), None)
             raise Unauthenticated
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
-        self._known[keys.fingerprint(secret)] = (workspace_id, time.monotonic() + self._seconds)
-        return workspace_id
+        self._known[keys.fingerprint(secret)] = (opened, time.monotonic() + self._seconds)
+        return opened
 
 
 class Authenticate:
@@ -75,7 +76,8 @@ class Authenticate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(GUARDED):
             secret = secret_of(Headers(scope=scope))
-            scope["state"]["workspace_id"] = await scope["state"]["parts"].keys.workspace_of(secret)
+            opened = await scope["state"]["parts"].keys.opened_by(secret)
+            scope["state"] |= {"workspace_id": opened.workspace_id, "key_id": opened.key_id}
         await self.app(scope, receive, send)
 
 

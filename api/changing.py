@@ -11,6 +11,7 @@ from overnight import money
 from overnight.agents import built_in, resolve
 from overnight.ceilings import Ceiling
 from overnight.errors import InvalidRequest
+from overnight.expiry import end_by_age
 from overnight.models import Session
 from overnight.pricing import price_of
 from overnight.settings import Settings
@@ -19,7 +20,8 @@ from overnight.store.session_changes import BUDGET, Amend
 from overnight.store.session_pages import Seen
 
 #: Columns of which the record tells the whole, by their name on the wire.
-PLAIN = {"title": "title", "labels": "metadata"}
+REPLACED = ("title", "notes", "context_key", "user_id", "max_tokens")
+PLAIN = {**{name: name for name in REPLACED}, "labels": "metadata"}
 
 
 def amendment(request: SessionChange, settings: Settings) -> Amend:
@@ -27,12 +29,16 @@ def amendment(request: SessionChange, settings: Settings) -> Amend:
     sent = request.model_fields_set
 
     def amend(seen: Seen) -> Mapping[str, Any]:
-        changes: dict[str, Any] = {"title": request.title} if "title" in sent else {}
+        changes: dict[str, Any] = {name: getattr(request, name) for name in REPLACED if name in sent}
         if request.metadata:
             changes["labels"] = patched(seen.session.labels, request.metadata, "session")
         if "budget" in sent:
             ceiling = _budget(seen.session, request.budget)
             changes |= {"budget_nanousd": ceiling.nanousd, "budget_tokens": ceiling.tokens}
+        if "expiry" in sent:
+            own = request.expiry.said() if request.expiry else None
+            age = (own or {}).get("max_age")
+            changes |= {"expiry": own, "ends_at": end_by_age(seen.session.created_at, age)}
         if request.agent is not None:
             changes["overrides"] = _overrides(seen, request.agent, settings)
         return changes
@@ -46,6 +52,8 @@ def told(seen: Seen, changes: Mapping[str, Any]) -> dict[str, Any]:
     payload = {wire: getattr(row, name) for name, wire in PLAIN.items() if name in changes}
     if changes.keys() & BUDGET:
         payload["budget"] = money.limit(row.budget_nanousd, row.budget_tokens)
+    if "expiry" in changes:
+        payload["expiry"] = row.expiry
     if "overrides" in changes:
         payload["agent"] = render_agents.of_session(seen)
     return payload

@@ -27,6 +27,7 @@ def definition(request: AgentRequest, settings: Settings) -> Definition:
         mcp_servers=servers,
         labels=request.metadata,
         history=_history(request.history),
+        expiry=request.expiry.said() if request.expiry else None,
         **_limits(request.limits, frozenset(Limits.model_fields), settings),
     )
 
@@ -54,6 +55,7 @@ def _replaced(request: AgentChange) -> dict[str, Any]:
         "tools": [tool.resolved() for tool in request.tools or []],
         "mcp_servers": [server.resolved() for server in request.mcp_servers or []],
         "history": _history(request.history),
+        "expiry": request.expiry.said() if request.expiry else None,
     }
     return {name: value for name, value in said.items() if name in request.model_fields_set}
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from api import submitting
 from api.agents import choose
 from api.schemas_tasks import TaskRequest
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT, Session
 from overnight.pricing import Tokens, cost_nanousd
 from overnight.settings import Settings
-from overnight.states import Life
-from overnight.store import environments, forecasts, sessions, submissions
+from overnight.states import UNCLOSED
+from overnight.store import environments, forecasts, sessions, submissions, users
 from overnight.store.budget_words import usd
 from overnight.store.forecasts import Asking, Usual
 
@@ -27,8 +28,7 @@ def estimate(connection: Connection, workspace_id: str, request: TaskRequest, se
     if session is None:
         agent_id, asking = _of_a_new_one(connection, workspace_id, request, settings)
     else:
-        agent_id = session.agent_id
-        asking = Asking(session.id, session.ledger_seq, session.model, session.system, session.max_tokens)
+        agent_id, asking = _of_a_turn(connection, workspace_id, request, session, settings)
     asking = replace(asking, said=[*asking.said, *request.new_task().content])
     usual = forecasts.usual(connection, workspace_id, agent_id)
     tokens = _with_reply(forecasts.next_call(connection, asking).tokens, usual, asking.max_tokens)
@@ -48,13 +48,24 @@ def _session(connection: Connection, workspace_id: str, request: TaskRequest) ->
     """The session into which it would go; None: a new one."""
     session_id = request.session_id
     if session_id is None and request.context_key is not None:
-        session_id = sessions.find_open(connection, workspace_id, request.context_key)
+        session_id = submitting.open_one(connection, workspace_id, request.context_key, request.agent)
     if session_id is None:
         return None
     session = sessions.get(connection, workspace_id, session_id)
-    if session.life != Life.ACTIVE:
+    if session.life not in UNCLOSED:
         raise submissions.why_closed(connection, workspace_id, session_id)
     return session
+
+
+def _of_a_turn(
+    connection: Connection, workspace_id: str, request: TaskRequest, session: Session, settings: Settings
+) -> tuple[str, Asking]:
+    """In a session that there is, of its own agent or the one that is named."""
+    own = Asking(session.id, session.ledger_seq, session.model, session.system, session.max_tokens)
+    if request.agent is None or submitting.whose_turn(connection, workspace_id, request, settings) is None:
+        return session.agent_id, own
+    version = choose(connection, workspace_id, request.agent, settings).version
+    return version.agent_id, replace(own, model=version.model, system=version.system, max_tokens=version.max_tokens)
 
 
 def _of_a_new_one(
@@ -63,7 +74,8 @@ def _of_a_new_one(
     environments.check_open(connection, workspace_id, request.environment_id or DEFAULT_ENVIRONMENT)
     choice = choose(connection, workspace_id, request.agent or DEFAULT_AGENT, settings)
     resolved = choice.resolved
-    system = resolved.system if request.system is None else request.system
+    said = resolved.system if request.system is None else request.system
+    system = users.introduced(connection, workspace_id, request.user_id, said)
     most = request.max_tokens or resolved.max_tokens
     described = [{"type": "text", "text": json.dumps(resolved.tools)}] if resolved.tools else []
     asking = Asking("", 0, request.model or resolved.model, system, most, described)

@@ -11,13 +11,13 @@ from starlette.responses import JSONResponse, Response
 
 from api.complaints import invalid_request
 from api.documented import documented_methods
-from overnight.errors import BodyTooLarge, Conflict, InvalidRequest, NotFound, OvernightError, Unavailable
+from overnight.errors import BodyTooLarge, Conflict, InvalidRequest, NotFound, OvernightError, Unavailable, Unreadable
 from overnight.store.database import is_down
 
 UNMIGRATED = "The database's schema is not this version's; nothing was done. Run 'overnight migrate', then try again."
 #: The SDK retries a 503 by itself when told so.
 TRY_AGAIN = {"retry-after": "1", "x-should-retry": "true"}
-#: And a 409 unless told not to; the same request would meet the same conflict.
+#: And a 409 or any other 503 unless told not to; the same request would meet the same conflict, or want the same key.
 DO_NOT = {"x-should-retry": "false"}
 
 
@@ -78,7 +78,7 @@ def respond(error: Exception, request_id: str) -> Response:
     headers = dict(getattr(error, "headers", None) or {})  # such as Allow
     if isinstance(failure, Unavailable):
         headers |= TRY_AGAIN
-    if isinstance(failure, Conflict):
+    if isinstance(failure, Conflict | Unreadable):
         headers |= DO_NOT
     return Json(envelope(failure, request_id), failure.status, headers)
 

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from api.feed import Feed
 from overnight import live
+from overnight.crypto.wire import Wire
 from overnight.live import SOCKET_TIMEOUT
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,8 @@ BACK_OFF = (0.1, 5.0)
 class Hub:
     """Listens as long as it is open, and comes back after every loss of Redis."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, wire: Wire | None = None) -> None:
+        self._wire = wire or Wire(())
         self._redis: Redis = Redis.from_url(
             redis_url,
             socket_timeout=SOCKET_TIMEOUT,
@@ -86,8 +88,16 @@ class Hub:
             message = await pubsub.get_message(timeout=2 * PING_SECONDS)
             if message is None:
                 raise RedisConnectionError("silent")
-            for feed in self._feeds.get(message["channel"], ()):
-                _pass_on(message, feed)
+            if feeds := self._feeds.get(message["channel"], ()):
+                frame = self._frame(message)
+                for feed in feeds:
+                    _pass_on(frame, feed)
+
+    def _frame(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """None for a nudge, for words that no key here opens, and when the subscription stands."""
+        if message["type"] != "message":
+            return None
+        return live.decode(self._wire.open(message["data"], message["channel"]) or live.NUDGE)
 
     async def _keep_subscribed(self, pubsub: PubSub) -> None:
         """The only writer on the connection: subscribes to what is listened to, and pings when idle."""
@@ -106,9 +116,8 @@ class Hub:
                 await pubsub.ping()
 
 
-def _pass_on(message: dict[str, Any], feed: Feed) -> None:
-    frame = live.decode(message["data"]) if message["type"] == "message" else None
-    if frame is None:  # a nudge; or the subscription stands, and what came before it is only in SQL
+def _pass_on(frame: dict[str, Any] | None, feed: Feed) -> None:
+    if frame is None:  # what came before is only in SQL
         feed.nudge()
     elif feed.wants_frames:
         feed.hear(frame)

@@ -11,10 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import failures
-from overnight.errors import Unavailable
+from overnight.errors import Unavailable, Unreadable
 from overnight.ids import REQUEST, new_id
 
 log = structlog.get_logger(__name__)
+
+#: Files of whole sessions come in there.
+IMPORT = "/import"
 
 
 class Requests:
@@ -49,18 +52,20 @@ class Requests:
 class BodyLimit:
     """Refuses a body that says it is too large before reading it, and any other as soon as it is."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, import_limit: int) -> None:
         self.app = app
         self.limit = limit
+        self.import_limit = import_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.import_limit if scope["path"].endswith(IMPORT) else self.limit
         # The one kind of exception that FastAPI's reading of a body lets through.
-        too_large = HTTPException(413, f"body: must not be larger than {self.limit} bytes")
+        too_large = HTTPException(413, f"body: must not be larger than {limit} bytes")
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.limit:
+        if declared.isdecimal() and int(declared) > limit:
             raise too_large
         seen = 0
 
@@ -68,7 +73,7 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit:
+            if seen > limit:
                 raise too_large
             return message
 
@@ -81,7 +86,7 @@ def _report(error: Exception, request_id: str) -> None:
     if failure.status < 500:
         return
     origin = f"({type(error.orig).__name__})" if isinstance(error, DBAPIError) else ""
-    known = isinstance(failure, Unavailable)
+    known = isinstance(failure, Unavailable | Unreadable)
     trace = None if known else "".join(traceback.format_tb(error.__traceback__))
     log.error("request_failed", error=f"{type(error).__name__}{origin}", request_id=request_id, trace=trace)
 

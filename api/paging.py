@@ -39,14 +39,21 @@ class TimeQuery(ListQuery):
 
     @property
     def since(self) -> datetime | None:
-        """Inclusive, as the store wants it."""
-        bounds = [self.gte, self.gt and self.gt + TICK]
-        return max((bound for bound in bounds if bound), default=None)
+        return earliest(self.gte, self.gt)
 
     @property
     def until(self) -> datetime | None:
-        bounds = [self.lte, self.lt and self.lt - TICK]
-        return min((bound for bound in bounds if bound), default=None)
+        return latest(self.lte, self.lt)
+
+
+def earliest(gte: datetime | None, gt: datetime | None) -> datetime | None:
+    """Inclusive, as the store wants it."""
+    return max((bound for bound in (gte, gt and gt + TICK) if bound), default=None)
+
+
+def latest(lte: datetime | None, lt: datetime | None) -> datetime | None:
+    """The same."""
+    return min((bound for bound in (lte, lt and lt - TICK) if bound), default=None)
 
 
 def cut(rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:

@@ -1,10 +1,9 @@
 """What the API is made of, opened at start-up and handed to every request through its state."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
@@ -14,13 +13,13 @@ from api.auth import KeyRing
 from api.hub import Hub
 from overnight import price_list
 from overnight.after_commit import AfterCommit
-from overnight.expiry import Limits, next_look
+from overnight.crypto.wire import Wire
+from overnight.expiry import Limits, first_look
 from overnight.settings import Settings
 from overnight.store.database import Database
 
 #: As many threads as database connections: none waits for one.
 THREADS = 20
-SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,14 @@ async def opened(settings: Settings) -> AsyncIterator[Parts]:
     """Neither the database nor Redis need be there yet."""
     price_list.use(settings.prices)
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    database = Database(settings.sql_url, pool_size=THREADS)
-    after_commit = AfterCommit(settings.redis_url)
+    wire = Wire(settings.master_keys)
+    database = Database(settings.sql_url, THREADS, settings.master_keys)
+    after_commit = AfterCommit(settings.redis_url, wire)
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
     keys = KeyRing(database, settings.key_cache, bootstrap)
     await run_in_threadpool(keys.admit_bootstrap)
     try:
-        async with Hub(settings.redis_url) as hub:
+        async with Hub(settings.redis_url, wire) as hub:
             yield Parts(settings, database, after_commit, hub, keys)
     finally:
         await run_in_threadpool(after_commit.close)
@@ -59,8 +59,16 @@ def workspace_of(request: HTTPConnection) -> str:
     return cast(str, request.state.workspace_id)
 
 
-def idle_check(settings: Settings) -> float:
+def limits_of(settings: Settings) -> Limits:
+    """When sessions expire."""
+    return Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
+
+
+def actor_of(request: HTTPConnection) -> str:
+    """The id of the request's key."""
+    return cast(str, request.state.key_id)
+
+
+def idle_check(settings: Settings, *said: Mapping[str, Any] | None) -> float:
     """Seconds until a session that is created idle must look after its own expiry; 0: never."""
-    limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
-    look = next_look(limits, created_at=SOME_DAY, now=SOME_DAY)
-    return 0.0 if look is None else max((look - SOME_DAY).total_seconds(), 1.0)
+    return first_look(limits_of(settings).narrowed(*said))

@@ -1,14 +1,17 @@
 """Rows as the JSON that callers see. By hand: this is on the path of every request."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
-
-from sqlalchemy import Row
 
 from api import render_agents, render_calls
 from api.moments import time
-from overnight import event_types, money
+from api.parts import limits_of
+from overnight import event_types, expiry, money
 from overnight.models import Message, Task, ToolCall, Usage
+from overnight.settings import Settings
+from overnight.states import Life
+from overnight.store import endings
 from overnight.store.budget_words import usd
 from overnight.store.sent import Sent
 from overnight.store.session_pages import Seen
@@ -50,11 +53,17 @@ def task(row: Task, pending: Sequence[ToolCall] = ()) -> dict[str, Any]:
         "usage": usage(row),
         "cost_usd": cost_usd(row),
         "user_id": row.user_id,
+        "agent": agent(row),
         "metadata": row.labels,
         "created_at": time(row.created_at),
         "started_at": time(row.started_at),
         "finished_at": time(row.finished_at),
     }
+
+
+def agent(row: Task | Message) -> dict[str, Any] | None:
+    """Whose turn it is; None: the session's own agent's."""
+    return None if row.agent_id is None else {"id": row.agent_id, "version": row.agent_version}
 
 
 def _budget(row: Task) -> dict[str, Any] | None:
@@ -63,8 +72,9 @@ def _budget(row: Task) -> dict[str, Any] | None:
     return {"max_usd": usd(row.budget_nanousd), "max_tokens": row.budget_tokens}
 
 
-def session(seen: Seen) -> dict[str, Any]:
+def session(seen: Seen, settings: Settings) -> dict[str, Any]:
     row = seen.session
+    last_active = row.idle_since or row.updated_at
     return {
         "id": row.id,
         "type": "session",
@@ -89,12 +99,36 @@ def session(seen: Seen) -> dict[str, Any]:
         "max_tokens": row.max_tokens,
         "summary": row.summary,
         "archive_reason": row.archive_reason,
+        "notes": row.notes,
+        "state": seen.state,
+        "wait_reason": seen.wait_reason,
+        "message_count": row.ledger_seq,
+        "last_active_at": time(last_active),
+        "duration_seconds": (last_active - row.created_at).total_seconds(),
+        "expires_at": time(_expires_at(seen, settings)),
+        "paused_at": time(row.paused_at),
+        "forked_from": row.forked_from,
+        "forked_at": row.forked_at,
         "cost_usd": cost_usd(row),
+        "expiry": row.expiry,
+        "kept_until": time(row.kept_until),
+        "archiving_since": time(row.archiving_since),
+        "continues": row.continues,
+        "continued_by": row.continued_by,
     }
 
 
-def event(row: Row[Any]) -> dict[str, Any]:
-    """From `store.events.LISTED`. What a user said is processed when its task starts; all else when it is written."""
+def _expires_at(seen: Seen, settings: Settings) -> datetime | None:
+    row, agent = seen.session, seen.agent
+    if row.life != Life.ACTIVE:
+        return None
+    limits = limits_of(settings).narrowed(seen.said, agent.expiry if agent else None, row.expiry)
+    end = expiry.ends(limits, row.created_at, row.idle_since, endings.standing(row))
+    return end[1] if end else None
+
+
+def event(row: Any) -> dict[str, Any]:
+    """From `store.events.Seen`. What a user said is processed when its task starts; all else when it is written."""
     said = row.type in event_types.SAID
     processed_at = (row.started_at or row.finished_at) if said else row.created_at
     shown = {"id": row.id, "type": row.type, "processed_at": time(processed_at), **row.payload}
@@ -110,6 +144,7 @@ def message(row: Message, *, pinned: bool) -> dict[str, Any]:
         "model": row.model,
         "stop_reason": row.stop_reason,
         "task_id": row.task_id,
+        "agent": agent(row),
         "context": row.context,
         "pinned": pinned,
         "created_at": time(row.created_at),

@@ -33,6 +33,7 @@ def agent(found: Found) -> dict[str, Any]:
             "max_retry_age": version.max_retry_age,
         },
         "history": version.history,
+        "expiry": version.expiry,
     }
 
 

@@ -7,6 +7,7 @@ from api.moments import time
 from overnight import money
 from overnight.models import ModelCall, Session, Usage
 from overnight.store.budget_words import usd
+from overnight.store.packs import Stored
 from overnight.store.shared_budgets import Seen
 from overnight.store.usage import Group
 
@@ -51,6 +52,12 @@ def call(row: ModelCall) -> dict[str, Any]:
         "duration_ms": row.duration_ms,
         "created_at": time(row.created_at),
     }
+
+
+def storage(stored: Stored | None) -> dict[str, Any] | None:
+    if stored is None:
+        return None
+    return {"packed_rows": stored.rows, "bytes_before": stored.before, "bytes_after": stored.after}
 
 
 def session(row: Session) -> dict[str, Any]:

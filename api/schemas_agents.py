@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from api.agents import ModelChoice, Version
 from api.paging import ListQuery, TimeQuery
+from api.schemas_endings import Expiry
 from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens
 from api.schemas_tools import Tools
@@ -50,6 +51,7 @@ class AgentRequest(Strict):
     metadata: Metadata = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
     history: History | None = None
+    expiry: Expiry | None = None
 
 
 class AgentChange(Strict):
@@ -65,6 +67,7 @@ class AgentChange(Strict):
     metadata: MetadataPatch = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
     history: History | None = None
+    expiry: Expiry | None = None
 
 
 class AgentQuery(Strict):

@@ -7,13 +7,14 @@ from pydantic_core import PydanticCustomError
 
 from api.agents import Agent
 from api.content import Content, one_of, verbatim
-from api.paging import ListQuery, TimeQuery
+from api.paging import ListQuery, TimeQuery, earliest, latest
 from api.schemas_answers import CustomToolResult, NoThread, ToolConfirmation, ToolResult
 from api.schemas_budgets import Budget
+from api.schemas_endings import Expiry
 from api.schemas_mcp import McpServers
 from api.schemas_tasks import MaxTokens, Order
 from api.schemas_tools import Tools
-from api.text import Metadata, MetadataPatch, Name, Spoken, Strict, Text
+from api.text import Metadata, MetadataPatch, Moment, Name, Spoken, Strict, Text
 from overnight.errors import InvalidRequest
 from overnight.event_types import (
     SYSTEM_MESSAGE,
@@ -24,7 +25,7 @@ from overnight.event_types import (
     USER_TOOL_RESULT,
 )
 from overnight.models import DEFAULT_AGENT, DEFAULT_ENVIRONMENT
-from overnight.store.session_pages import SessionStatus
+from overnight.store.session_pages import Filter, SessionState, SessionStatus
 from overnight.store.submissions import NewTask
 
 #: Managed Agents' other events of clients.
@@ -89,7 +90,9 @@ class SessionRequest(Strict):
     metadata: Metadata = Field(default_factory=dict)
     context_key: Name | None = None
     user_id: Name | None = None
+    notes: Text | None = None
     max_tokens: MaxTokens | None = None
+    expiry: Expiry | None = None
 
 
 class AgentPatch(Strict):
@@ -113,16 +116,50 @@ class SessionChange(Strict):
     metadata: MetadataPatch | None = None
     budget: Budget | None = None
     agent: AgentPatch | None = None
+    notes: Text | None = None
+    context_key: Name | None = None
+    user_id: Name | None = None
+    max_tokens: MaxTokens = Field(default_factory=int)
+    expiry: Expiry | None = None
 
 
 class SessionList(TimeQuery):
     agent_id: Text | None = None
     agent_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     statuses: list[SessionStatus] = Field(default=[], alias="statuses[]")
+    states: list[SessionState] = Field(default=[], alias="states[]")
     include_archived: bool = False
     user_id: Text | None = None
+    context_key: Text | None = None
+    title: Annotated[Text | None, Field(description="A part of it, in whatever case")] = None
+    metadata: list[Text] = Field(default=[], alias="metadata[]", description="`name`, or `name=value`; all of them")
+    forked_from: Text | None = None
+    active_gt: Moment | None = Field(default=None, alias="last_active_at[gt]")
+    active_gte: Moment | None = Field(default=None, alias="last_active_at[gte]")
+    active_lt: Moment | None = Field(default=None, alias="last_active_at[lt]")
+    active_lte: Moment | None = Field(default=None, alias="last_active_at[lte]")
     order: Order = "desc"
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+    def wanted(self, *, oldest_first: bool) -> Filter:
+        pairs = (pair.partition("=") for pair in self.metadata)
+        return Filter(
+            statuses=self.statuses,
+            states=self.states,
+            include_archived=self.include_archived,
+            user_id=self.user_id,
+            context_key=self.context_key,
+            title=self.title,
+            labels={name: value if equals else None for name, equals, value in pairs},
+            forked_from=self.forked_from,
+            active_since=earliest(self.active_gte, self.active_gt),
+            active_until=latest(self.active_lte, self.active_lt),
+            agent_id=self.agent_id,
+            agent_version=self.agent_version,
+            since=self.since,
+            until=self.until,
+            oldest_first=oldest_first,
+        )
 
     def check(self) -> None:
         """Raises `InvalidRequest`."""

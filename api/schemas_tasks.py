@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
-from api.agents import Agent
+from api.agents import Agent, AgentWithOverrides
 from api.content import Content, saying, verbatim
 from api.paging import TimeQuery
 from api.schemas_budgets import OwnBudget
@@ -20,11 +20,14 @@ MaxSteps = Annotated[StrictInt, Field(ge=1, le=1_000_000, description="Requests 
 Deadline = Annotated[Moment, Field(description="The task fails when it is not done by then; with its time zone")]
 
 #: These describe a session, so they say nothing about one that exists.
-OF_A_NEW_SESSION = ("agent", "environment_id", "context_key", "model", "system", "max_tokens", "title")
+OF_A_NEW_SESSION = ("environment_id", "context_key", "model", "system", "max_tokens", "title")
 
 
 class TaskRequest(Strict):
-    """One of `prompt` and `content`. Without `session_id`: into the open session of `context_key`, or a new one."""
+    """One of `prompt` and `content`. Without `session_id`: into the open session of `context_key`, or a new one.
+
+    With it, `agent` says whose turn it is in that session; left out: its own agent's.
+    """
 
     prompt: Spoken | None = None
     content: Content | None = None
@@ -60,6 +63,9 @@ class TaskRequest(Strict):
                 raise InvalidRequest(
                     f"{name}: belongs to a new session; leave it out, or leave out session_id", field=name
                 )
+        if self.session_id is not None and isinstance(self.agent, AgentWithOverrides):
+            why = "overrides belong to a new session; name an agent and its version, or leave out session_id"
+            raise InvalidRequest(f"agent: {why}", field="agent")
 
     def new_task(self) -> NewTask:
         said: list[dict[str, Any]] = saying(self.prompt) if self.prompt is not None else verbatim(self.content or [])

@@ -1,10 +1,12 @@
 """What sending events to a session does, in one transaction: messages, interrupts, and answers to tool calls."""
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from api.idempotent import Outcome
+from api.reviving import submitted
 from api.schemas_answers import CustomToolResult, ToolConfirmation, ToolResult
 from api.schemas_sessions import EventsRequest, SystemMessage, UserInterrupt, UserMessage
 from overnight.errors import InvalidRequest
@@ -29,7 +31,8 @@ def events(
         match event:
             case UserMessage():
                 new = event.new_task(note if place == len(request.events) - 2 else None)
-                accepted = submissions.submit(connection, workspace_id, session_id, new, max_age=settings.max_age)
+                submit = partial(submissions.submit, connection, workspace_id, new=new, max_age=settings.max_age)
+                accepted = submitted(connection, workspace_id, session_id, settings, submit)
                 drafts, wake, task_id = accepted.events, accepted.wake, task_id or accepted.task.id
             case SystemMessage():
                 continue  # said with what is before it

@@ -65,7 +65,7 @@ class Listener:
     async def _is_over(self) -> bool:
         """The session is gone and all of it was told, or the key was revoked."""
         try:
-            await self.parts.keys.workspace_of(self.secret)
+            await self.parts.keys.opened_by(self.secret)
         except Unauthenticated:
             return True
         except Exception as error:

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, Full, Queue
+from typing import Any
 
 import structlog
 from redis import Redis
 
 from overnight import live, wakeup
+from overnight.crypto.wire import Wire
 from overnight.live import SOCKET_TIMEOUT
 
 log = structlog.get_logger(__name__)
@@ -22,7 +24,8 @@ Command = tuple[Callable[[Redis, str, str], object], str, str]
 class AfterCommit:
     """One thread a process that sends wake-ups, nudges and stop hints. The sweep makes up for what is lost."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, wire: Wire | None = None) -> None:
+        self._wire = wire or Wire(())
         self._redis = Redis.from_url(
             redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT, decode_responses=True
         )
@@ -36,10 +39,12 @@ class AfterCommit:
 
     def nudge(self, session_id: str) -> None:
         """Tells those who watch the session that SQL has something new."""
-        self.say(session_id, live.NUDGE)
+        self._add(Redis.publish, live.channel(session_id), live.NUDGE)
 
-    def say(self, session_id: str, message: str) -> None:
-        self._add(Redis.publish, live.channel(session_id), message)
+    def say(self, session_id: str, frame: dict[str, Any]) -> None:
+        """Sends a frame to those who watch the session."""
+        channel = live.channel(session_id)
+        self._add(Redis.publish, channel, self._wire.seal(live.encode(frame), channel))
 
     def hint_stop(self, session_id: str) -> None:
         """Tells the session's owner to look for a stop request now, instead of within a second."""

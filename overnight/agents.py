@@ -45,6 +45,7 @@ def built_in(settings: Settings) -> AgentVersion:
         max_tokens=settings.max_tokens,
         max_retry_age=settings.max_retry_age,
         history=COMPACT,
+        expiry=None,
         created_at=WRITTEN,
     )
 

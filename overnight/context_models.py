@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from overnight.models import json_text
+from overnight.models import json_text, sealed
 
 
 class Context(SQLModel, table=True):
@@ -25,7 +25,8 @@ class Context(SQLModel, table=True):
     cut: int = Field(sa_type=BigInteger)  # up to which thinking is left out
     first: list[int] = json_text()  # of what is left out, the first exchange: sent all the same
     pinned: list[int] = json_text()  # and what is pinned, with its tool results or calls
-    summary: list[dict[str, Any]] | None = json_text()  # blocks that stand for the rest
+    summary: list[dict[str, Any]] | None = sealed("contexts.summary")  # blocks that stand for the rest
+    model: str | None = None  # that wrote the summary; None: the session's own
     created_at: datetime
 
 

@@ -10,8 +10,10 @@ OvernightError
 ├─ Conflict (409)            somebody else was quicker: look again before you repeat it
 ├─ HeartbeatLost (412)       another worker has this work
 ├─ BodyTooLarge (413)
-└─ Unavailable (503)         the database does not answer
+├─ Unavailable (503)         the database does not answer
+└─ Unreadable (503)          contents are encrypted with a key that is not set
 LeaseLost                    another worker owns the session now; let go without a trace
+SessionPaused                nothing of it begins now; put its task down and let go
 """
 
 from typing import Any, ClassVar
@@ -106,5 +108,17 @@ class Unavailable(OvernightError):
     code = "database_unavailable"
 
 
+class Unreadable(OvernightError):
+    """Contents are encrypted with a key that is not set."""
+
+    status = 503
+    type = "api_error"
+    code = "contents_unreadable"
+
+
 class LeaseLost(Exception):
     """Another worker owns the session now."""
+
+
+class SessionPaused(Exception):
+    """The session is paused: no step and no call begins."""

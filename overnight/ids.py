@@ -12,6 +12,9 @@ CALL = "call"
 BUDGET = "bdgt"
 ENVIRONMENT = "env"
 WORK = "work"
+SNAPSHOT = "snap"
+TOMBSTONE = "tomb"
+TRANSCRIPT = "trns"
 REQUEST = "req"
 
 

@@ -20,6 +20,7 @@ from overnight.states import (
     one_of,
 )
 from overnight.store.json_text import JsonText
+from overnight.store.sealed import SealedJson, SealedText
 
 DEFAULT_WORKSPACE = "wrkspc_default"
 DEFAULT_AGENT = "agent_default"  # built in: it has no rows
@@ -46,7 +47,13 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 
 def json_text(default: Any = None) -> Any:
+    """Labels and numbers: what SQL may look into, and what stays readable."""
     return Field(default=default, sa_type=JsonText)
+
+
+def sealed(place: str, **more: Any) -> Any:
+    """Contents, encrypted where a key is set; `place` is table and column."""
+    return Field(sa_type=SealedJson(place), **{"default": None, **more})
 
 
 class Workspace(SQLModel, table=True):
@@ -107,15 +114,16 @@ class AgentVersion(SQLModel, table=True):
     name: str
     description: str | None = None
     model: str
-    system: str | None = json_text()
-    tools: list[dict[str, Any]] = json_text()
-    mcp_servers: list[dict[str, Any]] = json_text()
+    system: str | None = sealed("agent_versions.system")
+    tools: list[dict[str, Any]] = sealed("agent_versions.tools")
+    mcp_servers: list[dict[str, Any]] = sealed("agent_versions.mcp_servers")
     labels: dict[str, str] = json_text()  # "metadata" on the wire
     # limits: of one task, of one reply, and of the time for which a failing step is tried again (seconds)
     max_steps: int
     max_tokens: int
     max_retry_age: float
     history: dict[str, Any] = json_text()
+    expiry: dict[str, Any] | None = json_text()
     created_at: datetime
 
 
@@ -126,14 +134,27 @@ class Session(Usage, table=True):
         CheckConstraint(f"archive_reason IS NULL OR {one_of('archive_reason', ArchiveReason)}", name="session_reason"),
         CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name="session_lease"),
         CheckConstraint("life <> 'archived' OR archived_at IS NOT NULL", name="session_archived"),
-        partial_index("session_due", "wake_at", where="wake_at IS NOT NULL"),
+        CheckConstraint("life <> 'paused' OR paused_at IS NOT NULL", name="session_paused"),
+        CheckConstraint("(forked_from IS NULL) = (forked_at IS NULL)", name="session_forked"),
+        partial_index("session_due", "wake_at", where="wake_at IS NOT NULL AND idle_since IS NULL"),
+        partial_index("session_ends", "wake_at", where="wake_at IS NOT NULL AND idle_since IS NOT NULL"),
         partial_index("session_leases", "lease_owner", where="lease_owner IS NOT NULL"),
         partial_index(
-            "session_context", "workspace_id", "context_key", where=f"context_key IS NOT NULL AND {OPEN}", unique=True
+            "session_context",
+            "workspace_id",
+            "context_key",
+            "agent_id",
+            where=f"context_key IS NOT NULL AND {OPEN}",
+            unique=True,
         ),
         Index("session_listing", "workspace_id", "created_at", "id"),
+        partial_index("session_user", "workspace_id", "user_id", "created_at", "id", where="user_id IS NOT NULL"),
+        partial_index("session_paused", "workspace_id", "created_at", "id", where="life = 'paused'"),
+        partial_index("session_forks", "forked_from", where="forked_from IS NOT NULL"),
         partial_index("session_environment", "environment_id", where=f"environment_id <> '{DEFAULT_ENVIRONMENT}'"),
         partial_index("session_purge", "life", "archived_at", where="archived_at IS NOT NULL"),
+        partial_index("session_kept", "workspace_id", "life", "archived_at", where="archived_at IS NOT NULL"),
+        partial_index("session_idle", "workspace_id", "idle_since", where="idle_since IS NOT NULL AND life = 'active'"),
     )
 
     id: str = Field(primary_key=True)
@@ -141,18 +162,19 @@ class Session(Usage, table=True):
     life: str = Life.ACTIVE.value
     archive_reason: str | None = None
     title: str | None = None
+    notes: str | None = sealed("sessions.notes")
     labels: dict[str, str] = json_text()  # "metadata" on the wire: the name is taken by SQLModel
     context_key: str | None = None
     user_id: str | None = None
     # the agent it started with, and what of it is replaced for this session alone
     agent_id: str = Field(default=DEFAULT_AGENT, sa_column_kwargs={"server_default": DEFAULT_AGENT})
     agent_version: int = Field(default=DEFAULT_VERSION, sa_column_kwargs={"server_default": text(str(DEFAULT_VERSION))})
-    overrides: dict[str, Any] | None = json_text()  # of tools and mcp_servers
+    overrides: dict[str, Any] | None = sealed("sessions.overrides")  # of tools and mcp_servers
     environment_id: str = Field(
         default=DEFAULT_ENVIRONMENT, sa_column_kwargs={"server_default": DEFAULT_ENVIRONMENT}
     )  # where its agent toolset runs, for good
     model: str
-    system: str | None = json_text()
+    system: str | None = sealed("sessions.system")
     max_tokens: int
     budget_nanousd: int | None = Field(default=None, sa_type=BigInteger)
     budget_tokens: int | None = Field(default=None, sa_type=BigInteger)
@@ -178,9 +200,20 @@ class Session(Usage, table=True):
     idle_since: datetime | None = None
     notified_at: datetime | None = None
     summary_attempts: int = 0
-    summary: str | None = json_text()
+    summary: str | None = sealed("sessions.summary")
+    expiry: dict[str, Any] | None = json_text()  # what it says of it itself: see `overnight.expiry`
+    ends_at: datetime | None = None  # by its age; null: as the settings say
+    kept_until: datetime | None = None  # whatever its limits say
+    archiving_since: datetime | None = None  # whom its user wants summarised and archived
+    # whom it goes on for, and who goes on for it
+    continues: str | None = None
+    continued_by: str | None = None
+    # the session that it was forked from, and the last message of that one's ledger which it shares
+    forked_from: str | None = None
+    forked_at: int | None = Field(default=None, sa_type=BigInteger)
     created_at: datetime
     updated_at: datetime
+    paused_at: datetime | None = None
     archived_at: datetime | None = None
 
 
@@ -198,6 +231,7 @@ class Task(Usage, table=True):
         partial_index("task_stops", "id", where="stop_request IS NOT NULL AND status = 'running'"),
         Index("task_listing", "workspace_id", "created_at", "id"),
         partial_index("task_held", "held_by", where="wait_reason = 'budget'"),
+        partial_index("task_user", "workspace_id", "user_id", where="user_id IS NOT NULL"),
         partial_index("task_reserved", "workspace_id", where="reserved_at IS NOT NULL AND status = 'running'"),
     )
 
@@ -209,13 +243,17 @@ class Task(Usage, table=True):
     wait_reason: str | None = None
     due_at: datetime | None = None
     stop_request: str | None = None
-    content: list[dict[str, Any]] = json_text()
-    note: list[dict[str, Any]] | None = json_text()  # the system message that goes with it
-    result_note: list[dict[str, Any]] | None = json_text()  # and the one that goes with the results that are awaited
+    content: list[dict[str, Any]] = sealed("tasks.content")
+    note: list[dict[str, Any]] | None = sealed("tasks.note")  # the system message that goes with it
+    # and the one that goes with the results that are awaited
+    result_note: list[dict[str, Any]] | None = sealed("tasks.result_note")
     labels: dict[str, str] = json_text()
     user_id: str | None = None
-    output: str | None = json_text()
-    error: dict[str, Any] | None = json_text()
+    # whose turn it is; None: the session's own agent's
+    agent_id: str | None = None
+    agent_version: int | None = None
+    output: str | None = sealed("tasks.output")
+    error: dict[str, Any] | None = sealed("tasks.error")
     stop_reason: str | None = None
     attempts: int = 0  # failed tries of the step at hand
     retry_since: datetime | None = None
@@ -234,7 +272,7 @@ class Task(Usage, table=True):
     reserved_nanousd: int | None = Field(default=None, sa_type=BigInteger)
     reserved_tokens: int | None = Field(default=None, sa_type=BigInteger)
     reserved_at: datetime | None = None
-    progress: dict[str, Any] | None = json_text()  # {note, fraction}, as its agent last reported
+    progress: dict[str, Any] | None = sealed("tasks.progress")  # {note, fraction}, as its agent last reported
     # where its last message stands in the ledger, and how many tool calls of that message have no result there yet
     ledger_end: int | None = Field(default=None, sa_type=BigInteger)
     open_calls: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
@@ -265,12 +303,12 @@ class ToolCall(SQLModel, table=True):
     tool_use_id: str  # Claude's
     name: str
     kind: str  # who answers: see `overnight.tools.kinds`
-    input: dict[str, Any] = json_text()
+    input: dict[str, Any] = sealed("tool_calls.input")
     status: str = CallStatus.REQUESTED.value
     asked_because: str | None = None
     attempts: int = 0  # how often its intent was committed
     due_at: datetime | None = None  # of a wait
-    content: Any = Field(default=None, sa_type=JsonText, nullable=True)  # of the result: text or blocks
+    content: Any = sealed("tool_calls.content", nullable=True)  # of the result: text or blocks
     is_error: bool = False
     created_at: datetime
     started_at: datetime | None = None
@@ -288,11 +326,14 @@ class Message(SQLModel, table=True):
     workspace_id: str
     task_id: str
     role: str
-    content: list[dict[str, Any]] = json_text()
+    content: list[dict[str, Any]] = sealed("messages.content")
     model: str | None = None
     message_id: str | None = None
     stop_reason: str | None = None
     context: int | None = Field(default=None, sa_type=BigInteger)  # of a reply: the context that it was asked with
+    # in whose turn it was said; None: the session's own agent's
+    agent_id: str | None = None
+    agent_version: int | None = None
     created_at: datetime
 
 
@@ -307,7 +348,7 @@ class Event(SQLModel, table=True):
     workspace_id: str
     task_id: str | None = None
     type: str
-    payload: dict[str, Any] = json_text()
+    payload: dict[str, Any] = sealed("events.payload")
     created_at: datetime
 
 
@@ -345,21 +386,8 @@ class Idempotency(SQLModel, table=True):
 
     workspace_id: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
-    fingerprint: str
+    # sealed like the body: who has a guess of what was sent could prove it with the hash
+    fingerprint: str = Field(sa_type=SealedText("idempotency_keys.fingerprint"))
     status: int
-    body: dict[str, Any] = json_text()
+    body: dict[str, Any] = sealed("idempotency_keys.body")
     created_at: datetime
-
-
-class Node(SQLModel, table=True):
-    """A process that reported itself: a worker at each renewal of its leases, the beat at each sweep."""
-
-    __tablename__ = "nodes"
-
-    name: str = Field(primary_key=True)
-    role: str
-    incarnation: str
-    slots: int
-    version: str
-    started_at: datetime
-    seen_at: datetime

@@ -6,26 +6,34 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from overnight import price_list
+from overnight.crypto import masters
+from overnight.crypto.masters import MasterKey
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="OVERNIGHT_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+        env_prefix="OVERNIGHT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     # Where things are. Empty means the embedded one in the data directory.
     data_dir: Path = Path(".overnight")
     database_url: str = ""
     redis_url: str = ""
+    encryption_keys: SecretStr | None = None  # of contents at rest: newest first, separated by commas
 
     # Claude. Without a key the simulator answers, and everything says so.
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str = ""
     simulated: bool = False  # said by a stack to its processes, whose address is the simulator's
     model: str = "claude-sonnet-5-5"
-    summary_model: str = ""  # empty: the session's own model, whose prompt cache is warm
+    summary_model: str = ""  # empty: claude-haiku-5-5 where a session is archived, its own model where it goes on
     max_tokens: int = Field(default=16_000, ge=1)
     max_steps: int = Field(default=200, ge=1)  # of one task, for agents that do not say
     prices: Path | None = None  # a file that replaces prices of ours
@@ -36,6 +44,7 @@ class Settings(BaseSettings):
     port: int = 8000
     api_key: SecretStr | None = None
     max_body_bytes: int = 4_194_304
+    max_import_bytes: int = 268_435_456
     key_cache: float = 5.0  # a revoked key works at most this long
     keep_alive: float = 15.0
     poll_interval: float = 1.0  # how often streams and waits look into SQL when Redis is silent
@@ -66,7 +75,12 @@ class Settings(BaseSettings):
     max_age: float = 0.0
     expiry_notice: float = 3_600.0
     summary_attempts: int = 3
-    retention_days: float = 0.0
+
+    # Retention: days for which things are kept, unless their workspace says otherwise. Zero is for ever, but of what
+    # is deleted: until the next sweep.
+    retention_days: float = Field(default=0.0, ge=0)  # archived sessions
+    retention_deleted_days: float = Field(default=0.0, ge=0)
+    retention_transcript_days: float = Field(default=0.0, ge=0)  # of the Agent SDK, since the last line
 
     # Flower
     flower_port: int = 5555
@@ -81,6 +95,13 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
 
+    @field_validator("encryption_keys")
+    @classmethod
+    def check_encryption_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            masters.read(keys.get_secret_value())
+        return keys
+
     @field_validator("prices")
     @classmethod
     def check_prices(cls, file: Path | None) -> Path | None:
@@ -92,6 +113,11 @@ class Settings(BaseSettings):
     @property
     def sql_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'overnight.db'}"
+
+    @property
+    def master_keys(self) -> tuple[MasterKey, ...]:
+        """Newest first; none: contents are stored as they are."""
+        return masters.read(self.encryption_keys.get_secret_value()) if self.encryption_keys else ()
 
     @property
     def is_simulated(self) -> bool:

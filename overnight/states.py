@@ -74,6 +74,35 @@ class Life(StrEnum):
     DELETED = "deleted"  # invisible at once; its rows go with the next purge
 
 
+class Removal(StrEnum):
+    """What is removed, as the audit log tells of it."""
+
+    SESSION = "session"
+    USER = "user"  # all of one's data
+
+
+class Record(StrEnum):
+    """The two records of a session, by their tables."""
+
+    MESSAGES = "messages"
+    EVENTS = "events"
+
+
+class Origin(StrEnum):
+    """With what an archived session goes on."""
+
+    SUMMARY = "summary"
+    FULL = "full"
+
+
+class OnExpiry(StrEnum):
+    """What happens with a session that has reached a limit."""
+
+    ARCHIVE = "archive"
+    CONTINUE = "summarise_and_continue"  # in a successor, which begins with the summary
+    DELETE = "delete"
+
+
 class ArchiveReason(StrEnum):
     IDLE = "idle"
     MAX_AGE = "max_age"
@@ -120,6 +149,9 @@ S = TypeVar("S", bound=StrEnum)
 
 FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 UNFINISHED = frozenset(TaskStatus) - FINAL
+
+#: Lives in which a session takes tasks.
+UNCLOSED = (Life.ACTIVE, Life.PAUSED)
 
 #: Work that has a worker, by its own account.
 HELD = (WorkState.STARTING, WorkState.ACTIVE, WorkState.STOPPING)

@@ -16,7 +16,7 @@ from worker.calls import Calls
 from worker.equipment import Equipment
 from worker.fitting import Fitting, may_be_long
 from worker.governor.asking import Refusal
-from worker.granting import reserve
+from worker.granting import reserve, wait_in_line
 from worker.held import Held
 from worker.history import load_history
 from worker.limits import exceeded
@@ -50,10 +50,10 @@ class Advance:
                 return fitting.cut(begin_after)
         match reserve(self.process, lease, task):
             case Refusal(delay):
-                return self._wait_in_line(lease, task, delay)
+                return wait_in_line(self.process, self.held, self._turn(lease, task), delay)
             case grant:
                 self.held.grant = grant
-        turn = self._persist(self._beginning(lease, task), lease, task, self.process.limits)
+        turn = self._persist(self._beginning(lease, task), lease, task, self.held.limits)
         if turn is None:
             self.process.governor.put_back(self.held.take_grant())
             return Next(lease, None)
@@ -95,7 +95,7 @@ class Advance:
         return Calls(self.process, self.held, self._turn(lease, task), self.equipment)
 
     def _turn(self, lease: Lease, task: Task) -> Turn:
-        return Turn(lease, task, None, self.process.limits)
+        return Turn(lease, task, None, self.held.limits)
 
     def _stop(self, lease: Lease, task: Task, request: StopRequest) -> Next:
         turn = self._turn(lease, task)
@@ -107,12 +107,6 @@ class Advance:
 
     def _wait(self, lease: Lease, task: Task, why: str) -> Next:
         self._persist(pauses.wait_for_worker, self._turn(lease, task), {"type": "tools_unavailable", "message": why})
-        return Next(lease, None)
-
-    def _wait_in_line(self, lease: Lease, task: Task, delay: float) -> Next:
-        """Nothing has begun yet, so nothing but the task's row tells of it."""
-        self._persist(pauses.wait_in_line, self._turn(lease, task), delay)
-        self.process.wake_later(lease.session_id, task.id, delay)
         return Next(lease, None)
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:

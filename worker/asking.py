@@ -58,6 +58,7 @@ def ask(
             failure = classify(error)
     kept = message is not None and failure is None
     cost = _cost(request, heard, purpose, "kept" if kept else "discarded", time.monotonic() - began)
+    held.owed = cost
     _settle(process.governor, grant, cost, failure)
     return Heard(message if kept else None, failure, cost)
 

@@ -14,10 +14,11 @@ from overnight.store.tool_calls import Move, Outcome
 from overnight.store.turn import Turn
 from worker.call_decisions import begun, decide
 from worker.equipment import Equipment
-from worker.held import Held
+from worker.held import Halt, Held
 from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
+from worker.putting_down import put_down
 from worker.tools import running
 from worker.tools.results import Result
 
@@ -36,7 +37,7 @@ class Calls:
     def run(self, history: list[Entry] | None) -> Next | None:
         """Carries out what can be; None when it was halted, and the calls are left as they stand.
 
-        Raises `LeaseLost`, `ToolsUnavailable` and `BadTools`.
+        Raises `LeaseLost`, `SessionPaused`, `ToolsUnavailable` and `BadTools`.
         """
         turn = self.turn
         while self.held.reason is None:
@@ -70,7 +71,7 @@ class Calls:
         """Runs them side by side; each result is stored as it comes."""
         under_way = {self._start(turn, call): call for call in calls}
         try:
-            with self.held.calling(*under_way):
+            with self.held.calling(*under_way, may_finish=True):
                 for future in as_completed(under_way):
                     self._record(turn, under_way[future], future)
         finally:
@@ -103,7 +104,7 @@ class Calls:
     def _halted(self, turn: Turn) -> Next | None:
         request = self.held.stop_request
         if request is None:
-            return None
+            return put_down(self.process, self.held, turn.lease) if self.held.reason is Halt.PAUSE else None
         return ended(turn, self._persist(turns.stop, turn, request, None))
 
     def _persist(self, verb: Callable[..., Any], *values: Any, **options: Any) -> Any:

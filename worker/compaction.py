@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from overnight.history import context
 from overnight.history.blocks import Block
 from overnight.history.context import Entry
-from overnight.history.request import SUMMARY_TOKENS, Definition, Request, compaction_request
+from overnight.history.request import SUMMARY_TOKENS, Definition, Request, compaction_request, summary_request
 from overnight.store.turn import Turn
 from worker.requests import setting_of
 
@@ -20,17 +19,12 @@ SUMMARY = "Summary of what was said and done here earlier, which is no longer sh
 
 def native(turn: Turn, older: Sequence[Entry], tools: Sequence[Definition]) -> Request:
     """Claude's own."""
-    return compaction_request(setting_of(turn, tools), older, turn.task.content if turn.is_under_way else ())
+    return compaction_request(setting_of(turn.lease, tools), older, turn.task.content if turn.is_under_way else ())
 
 
-def asked_for(turn: Turn, older: Sequence[Entry], tools: Sequence[Definition], model: str) -> Request:
-    """For a model that does not compact. Another one than the session's may not read its thinking."""
-    lease = turn.lease
-    prompt = [{"type": "text", "text": SUMMARISE}]
-    cut = lease.context_cut if model == lease.model else lease.ledger_seq
-    sent = context.messages(older, prompt, cut, begin_after=lease.context_from)
-    choice = {"type": "none"} if tools else None
-    return Request(model, SUMMARY_TOKENS, lease.system, sent, list(tools), choice)
+def in_words(turn: Turn, older: Sequence[Entry], tools: Sequence[Definition], model: str) -> Request:
+    """For a model that does not compact."""
+    return summary_request(setting_of(turn.lease, tools), older, SUMMARISE, model, SUMMARY_TOKENS)
 
 
 def summary(message: dict[str, Any]) -> list[Block]:

@@ -17,12 +17,13 @@ from worker.asking import Heard, ask
 from worker.decide import judge_failure
 from worker.equipment import Equipment
 from worker.governor.asking import Refusal
-from worker.granting import reserve
+from worker.granting import for_summary, is_background, wait_in_line
 from worker.held import Halt, Held
 from worker.known_models import Known
 from worker.next import Next, ended
 from worker.persist import persist
 from worker.process import Process
+from worker.putting_down import put_down
 from worker.requests import of_turn
 
 log = structlog.get_logger(__name__)
@@ -77,11 +78,9 @@ class Fitting:
             return Next(lease, None)
         older = [entry for entry in self.history if entry.seq <= begin_after]
         request = self._summary_request(older)
-        match reserve(self.process, lease, task):
+        match for_summary(self.process, lease, request, is_background=is_background(task)):
             case Refusal(delay):
-                self._persist(pauses.wait_in_line, self.turn, delay)
-                self.process.wake_later(lease.session_id, task.id, delay)
-                return Next(lease, None)
+                return wait_in_line(self.process, self.held, self.turn, delay)
             case grant:
                 heard = ask(self.process, self.held, request, grant, purpose="compaction")
         return self._summarised(heard, begin_after)
@@ -119,7 +118,7 @@ class Fitting:
         if self._known.compacts:
             return compaction.native(self.turn, older, self._tools)
         model = self.process.settings.summary_model or self.turn.lease.model
-        return compaction.asked_for(self.turn, older, self._tools, model)
+        return compaction.in_words(self.turn, older, self._tools, model)
 
     def _summarised(self, heard: Heard, begin_after: int) -> Next | None:
         if heard.message is not None:
@@ -132,11 +131,13 @@ class Fitting:
                 self._persist(pauses.park, self.turn, pause, heard.call)
                 return Next(lease, None)
             case _:  # better without a summary than not at all
-                log.warning("not_summarised", session=lease.session_id, error=heard.failure.error["message"])
+                log.warning("not_summarised", session=lease.session_id, error=heard.failure.error["type"])
                 return self._begin(Cut("window", begin_after, self._first(begin_after)), heard.call)
 
     def _halted(self, heard: Heard) -> Next | None:
         turn, request = self.turn, self.held.stop_request
+        if self.held.reason is Halt.PAUSE:
+            return put_down(self.process, self.held, turn.lease, turn, heard.call)
         if request is not None:
             return ended(turn, self._persist(turns.stop, turn, request, heard.call))
         if self.held.reason is Halt.DRAIN and heard.call is not None:

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
+from overnight.expiry import Limits
 from overnight.states import StopRequest
+from overnight.store.calls import Call
 from overnight.store.leases import Lease
 from worker.governor.asking import Grant
 
@@ -18,6 +20,7 @@ class Halt(StrEnum):
 
     CANCEL = "cancel"
     INTERRUPT = "interrupt"
+    PAUSE = "pause"  # a request ends at once, calls of tools come to their end
     DRAIN = "drain"  # the process goes; the session is handed back
     LOST = "lost"  # somebody else owns it, or we can no longer prove that we do
 
@@ -27,15 +30,21 @@ HALTS = {request: halt for halt, request in STOPS.items()}
 
 
 class Held:
-    """One owned session. `halt` may come from any thread at any time; the first reason counts, but LOST wins."""
+    """One owned session. `halt` may come from any thread at any time.
+
+    The first reason counts; but LOST wins, and whatever comes after PAUSE, which is the mildest.
+    """
 
     def __init__(self, lease: Lease, proven_until: float) -> None:
         self.lease = lease
         self.proven_until = proven_until  # on this host's monotonic clock, from before the lease was asked for
         self.task_id: str | None = None
+        self.limits = Limits(idle_ttl=0, max_age=0, notice=0)  # how the session ends
         self.grant: Grant | None = None  # for the request of the turn that has begun
+        self.owed: Call | None = None  # what was paid and is not written yet
         self._reason: Halt | None = None
         self._calls: Sequence[Future[Any]] = ()
+        self._may_finish = False
         self._lock = threading.Lock()
 
     @property
@@ -65,17 +74,20 @@ class Held:
         with self._lock:
             if task_id not in {None, self.task_id}:
                 return
-            if self._reason is None or reason is Halt.LOST:
+            if self._reason in {None, Halt.PAUSE} or reason is Halt.LOST:
                 self._reason = reason
-            calls = self._calls
+            calls = () if self._is_patient() else self._calls
         _cancel(calls)
 
     @contextmanager
-    def calling(self, *calls: "Future[Any]") -> Iterator[None]:
-        """While inside, a halt cancels `calls`; a halt that came before cancels them at once."""
+    def calling(self, *calls: "Future[Any]", may_finish: bool = False) -> Iterator[None]:
+        """While inside, a halt cancels `calls`; a halt that came before cancels them at once.
+
+        `may_finish`: what has begun is worth its end, and a pause waits for it.
+        """
         with self._lock:
-            self._calls = calls
-            halted = self._reason is not None
+            self._calls, self._may_finish = calls, may_finish
+            halted = self._reason is not None and not self._is_patient()
         if halted:
             _cancel(calls)
         try:
@@ -83,6 +95,9 @@ class Held:
         finally:
             with self._lock:
                 self._calls = ()
+
+    def _is_patient(self) -> bool:
+        return self._may_finish and self._reason is Halt.PAUSE
 
 
 def _cancel(calls: "Sequence[Future[Any]]") -> None:

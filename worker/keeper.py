@@ -1,4 +1,4 @@
-"""Keeps what the process owns: renews its leases, looks for stop requests, lets nobody work beyond a proven lease.
+"""Keeps what the process owns: renews its leases, carries out stops and pauses, ends work beyond a proven lease.
 
 It also learns every second who has a budget, so that nobody else must ask.
 """
@@ -6,13 +6,15 @@ It also learns every second who has a budget, so that nobody else must ask.
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 
 import structlog
 
-from overnight.store import leases, nodes, shared_budgets, tasks
+from overnight.store import endings, leases, nodes, shared_budgets, tasks
 from overnight.store.database import Database
 from worker.budgeted import Budgeted
-from worker.held import HALTS, Halt, Holdings
+from worker.endings import Endings
+from worker.held import HALTS, Halt, Held, Holdings
 
 log = structlog.get_logger(__name__)
 
@@ -23,11 +25,20 @@ class Keeper:
     """A thread of its own with a connection of its own: it must not queue behind the work it watches over."""
 
     def __init__(
-        self, database: Database, holdings: Holdings, budgeted: Budgeted, owner: str, *, ttl: float, slots: int
+        self,
+        database: Database,
+        holdings: Holdings,
+        budgeted: Budgeted,
+        endings: Endings,
+        owner: str,
+        *,
+        ttl: float,
+        slots: int,
     ) -> None:
         self._database = database
         self._holdings = holdings
         self._budgeted = budgeted
+        self._endings = endings
         self._owner = owner
         self._ttl = ttl
         self._slots = slots
@@ -40,7 +51,7 @@ class Keeper:
         self._thread.start()
 
     def look_now(self) -> None:
-        """Somebody may have asked for a stop."""
+        """Somebody may have asked for a stop, or closed a session."""
         self._look.set()
 
     def close(self) -> None:
@@ -58,20 +69,23 @@ class Keeper:
                 log.warning("leases_not_renewed", stopped=stopped)
 
     def _run(self) -> None:
+        hinted = False
         while not self._closed:
             try:
-                self._keep()
+                self._keep(hinted)
             except Exception as error:
                 log.warning("keeper_failed", error=f"{type(error).__name__}: {error}")
-            self._look.wait(TICK)
+            hinted = self._look.wait(TICK)
             self._look.clear()
 
-    def _keep(self) -> None:
+    def _keep(self, hinted: bool) -> None:
         if time.monotonic() - self._renewed_at >= self._ttl / 3:
             self._renew()
-        self._look_for_budgets()
+        self._look_at_workspaces()
         if self._holdings.every():
             self._carry_out_stops()
+            if hinted:
+                self._stop_what_is_lost()
 
     def _renew(self) -> None:
         asked_at = time.monotonic()
@@ -82,19 +96,35 @@ class Keeper:
         for session_id, mine in held.items():
             if ours.get(session_id) == mine.lease.token:
                 mine.proven_until = asked_at + self._ttl
-            elif self._holdings.every().get(session_id) is mine:
-                mine.halt(Halt.LOST)
+        self._halt_all_but(ours, held)
         self._renewed_at = asked_at
 
-    def _look_for_budgets(self) -> None:
+    def _stop_what_is_lost(self) -> None:
+        """What was closed or deleted costs nothing more from now on, and its tools do nothing more."""
+        held = self._holdings.every()
+        with self._database.read() as connection:
+            self._halt_all_but(leases.held(connection, self._owner), held)
+
+    def _halt_all_but(self, ours: Mapping[str, int], held: Mapping[str, Held]) -> None:
+        for session_id, mine in held.items():
+            is_ours = ours.get(session_id) == mine.lease.token
+            if not is_ours and self._holdings.every().get(session_id) is mine:
+                mine.halt(Halt.LOST)
+
+    def _look_at_workspaces(self) -> None:
         with self._database.read() as connection:
             self._budgeted.learn(shared_budgets.budgeted_workspaces(connection))
+            self._endings.learn(endings.every_one(connection))
 
     def _carry_out_stops(self) -> None:
         with self._database.read() as connection:
             wanted = tasks.stopping(connection)
+            paused = leases.paused(connection, self._owner)
         held = self._holdings.every()
         for session_id, (task_id, request) in wanted.items():
             mine = held.get(session_id)
             if mine is not None:
                 mine.halt(HALTS[request], task_id)
+        for session_id in paused:
+            if (mine := held.get(session_id)) is not None:
+                mine.halt(Halt.PAUSE)

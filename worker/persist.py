@@ -28,7 +28,9 @@ def persist(
     while True:
         try:
             with process.database.write() as connection:
-                return write(connection, *args, **kwargs)
+                done = write(connection, *args, **kwargs)
+            held.owed = None
+            return done
         except Exception as error:
             if held.reason is Halt.LOST or not is_down(error):
                 raise

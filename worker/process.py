@@ -14,15 +14,18 @@ import uvloop
 
 from overnight import price_list
 from overnight.after_commit import AfterCommit
+from overnight.crypto.wire import Wire
 from overnight.expiry import Limits
 from overnight.settings import Settings
 from overnight.store import leases, pauses
 from overnight.store.database import Database
+from overnight.store.leases import Lease
 from overnight.tools.registry import load
 from worker import claude
 from worker.agents import Agents
 from worker.budgeted import Budgeted
 from worker.decide import RetryRules
+from worker.endings import Endings
 from worker.governor.governor import Governor
 from worker.held import Halt, Holdings
 from worker.hints import Hints
@@ -35,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 #: Connections are held for a statement or two, so slots share them.
 MOST_CONNECTIONS = 16
+#: Of its slots one in so many may be at the summary of a session that ends: people wait for the others.
+SUMMARIES = 4
 #: Waits up to so long are ended by a timer of this process, so long after they are over, seconds.
 LONGEST_TIMER, TIMER_MARGIN = 60.0, 0.01
 
@@ -47,8 +52,9 @@ class Process:
         self.settings = settings
         self.owner = f"{node}#{secrets.token_hex(4)}"
         self.slots = slots
-        self.database = Database(settings.sql_url, pool_size=min(slots + 2, MOST_CONNECTIONS))
-        self.after_commit = AfterCommit(settings.redis_url)
+        masters = settings.master_keys
+        self.database = Database(settings.sql_url, min(slots + 2, MOST_CONNECTIONS), masters)
+        self.after_commit = AfterCommit(settings.redis_url, Wire(masters))
         self.governor = Governor(settings, self.owner)
         self.holdings = Holdings()
         self.agents = Agents(self.database, settings)
@@ -57,10 +63,11 @@ class Process:
         self.mcp = McpServers(allow_commands=settings.allow_mcp_commands)
         self.bounds = Bounds.of(settings)
         self.reports = ThreadPoolExecutor(1, "reports")
-        own_connection = Database(settings.sql_url, pool_size=1)
+        own_connection = Database(settings.sql_url, pool_size=1)  # it uses no contents
         self.budgeted = Budgeted()
+        self.endings = Endings()
         self.keeper = Keeper(
-            own_connection, self.holdings, self.budgeted, self.owner, ttl=settings.lease_ttl, slots=slots
+            own_connection, self.holdings, self.budgeted, self.endings, self.owner, ttl=settings.lease_ttl, slots=slots
         )
         self.hints = Hints(settings.redis_url, on_stop=self.keeper.look_now)
         self.limits = Limits(settings.idle_ttl, settings.max_age, settings.expiry_notice)
@@ -68,7 +75,9 @@ class Process:
             settings.retry_base, settings.retry_cap, settings.retry_after_cap, settings.max_retry_age
         )
         self.chance = random.SystemRandom()
+        self.summaries = threading.BoundedSemaphore(max(1, slots // SUMMARIES))
         self.draining = threading.Event()
+        self.tidy_at = 0.0  # when folders of deleted sessions are looked for next; monotonic
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="loop", daemon=True)
 
@@ -89,6 +98,10 @@ class Process:
         self.keeper.start()
         self.governor.start()
         log.info("worker_started", owner=self.owner, slots=self.slots, taken_over=len(orphans))
+
+    def limits_of(self, lease: Lease) -> Limits:
+        """When the session ends, as the narrowest says of those that say something."""
+        return self.limits.narrowed(self.endings.of(lease.workspace_id), self.agents.expiry(lease), lease.expiry)
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Runs a coroutine on the process's one event loop."""

@@ -1,125 +1,40 @@
-"""What an owner does with a session that nobody uses: warn, summarise, archive. A task that arrives first wins."""
+"""What an owner does with a session whose end has come: warn, summarise, archive, go on in another, delete.
 
-from typing import Any
-
-import structlog
+A task that arrives first wins.
+"""
 
 from overnight import expiry
-from overnight.history import context
-from overnight.history.context import Entry
-from overnight.history.request import Request
 from overnight.models import Task
-from overnight.states import ArchiveReason
-from overnight.store import budgets, pauses, retirement
-from overnight.store.calls import Call
+from overnight.states import ArchiveReason, OnExpiry
+from overnight.store import pauses, retirement
 from overnight.store.leases import Lease
-from overnight.store.submissions import WAKE_GRACE
-from worker.asking import Heard, ask
-from worker.governor.asking import Refusal
-from worker.granting import in_background
+from worker.archiving import archive
 from worker.held import Held
-from worker.history import load_history
 from worker.persist import persist
 from worker.process import Process
-
-log = structlog.get_logger(__name__)
-
-SUMMARY_TOKENS = 2_000
-SUMMARISE = (
-    "This conversation is being archived. Write a summary for whoever resumes it, in at most 400 words: what was "
-    "asked, what was decided and why, what was produced, what is still open. Do not address anybody."
-)
 
 
 def retire(process: Process, held: Held, lease: Lease) -> Task | None:
     """Lets go of an idle session, having done what is due; gives the task that has arrived meanwhile, if one has."""
     verdict = expiry.judge(
-        process.limits,
+        held.limits,
         created_at=lease.created_at,
         idle_since=lease.idle_since or lease.now,
         notified_at=lease.notified_at,
         now=lease.now,
+        standing=lease.standing(),
     )
     match verdict:
         case expiry.Notify(reason, expires_at):
             gone = persist(process, held, retirement.warn, lease, reason, expires_at)
         case expiry.Expire(reason):
-            gone = _archive(process, held, lease, reason)
+            gone = _end(process, held, lease, reason)
         case _:
             gone = False
-    return None if gone else persist(process, held, pauses.rest, lease, process.limits)
+    return None if gone else persist(process, held, pauses.rest, lease, held.limits)
 
 
-def _is_spent(process: Process, lease: Lease) -> bool:
-    """A session that has reached its budget asks Claude nothing more."""
-    if not lease.has_budget and not process.budgeted.has(lease.workspace_id):
-        return False
-    with process.database.write() as connection:
-        return budgets.is_spent(connection, lease)
-
-
-def _archive(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
-    if lease.ledger_seq == 0 or _is_spent(process, lease):
-        return _close(process, held, lease, reason, None, None, None)
-    request = _summary_request(process, lease)
-    grant = in_background(process, lease, request.model)
-    if isinstance(grant, Refusal):
-        return persist(process, held, retirement.put_off, lease, grant.delay)
-    return _archive_with(process, held, lease, reason, ask(process, held, request, grant, purpose="summary"))
-
-
-def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveReason, heard: Heard) -> bool:
-    if heard.message is not None and _close(process, held, lease, reason, _text(heard), None, heard.call):
-        return True
-    if heard.call is not None:
-        persist(process, held, pauses.spend, lease, None, heard.call)
-    if heard.message is not None:  # a task was quicker than the summary
-        return False
-    if heard.failure is None:  # halted: the next owner does it
-        persist(process, held, pauses.hand_back, lease, WAKE_GRACE)
-        return True
-    problem = str(heard.failure.error["message"])
-    if lease.summary_attempts + 1 >= process.settings.summary_attempts:
-        return _close(process, held, lease, reason, None, problem, None)
-    delay = process.settings.retry_base * 2**lease.summary_attempts
-    log.warning("summary_failed", session=lease.session_id, attempt=lease.summary_attempts + 1, error=problem)
-    return persist(process, held, retirement.postpone, lease, delay)
-
-
-def _summary_request(process: Process, lease: Lease) -> Request:
-    model = process.settings.summary_model or lease.model
-    # Another model may not read this one's thinking, so all of it stays behind.
-    cut = lease.context_cut if model == lease.model else lease.ledger_seq
-    prompt = [{"type": "text", "text": SUMMARISE}]
-    history = load_history(process.database, lease)
-    shown = history if model == lease.model else context.readable(history)
-    sent = context.messages(shown, prompt, cut, begin_after=lease.context_from)
-    tools = _described(history)
-    choice = {"type": "none"} if tools else None
-    return Request(model, min(SUMMARY_TOKENS, lease.max_tokens), lease.system, sent, tools, choice)
-
-
-def _described(history: list[Entry]) -> list[dict[str, Any]]:
-    """The tools that were called, by name alone: Claude takes no calls of tools that a request does not define."""
-    blocks = (block for entry in history for block in entry.content)
-    names = sorted({block["name"] for block in blocks if block["type"] == "tool_use"})
-    return [{"name": name, "input_schema": {"type": "object"}} for name in names]
-
-
-def _close(
-    process: Process,
-    held: Held,
-    lease: Lease,
-    reason: ArchiveReason,
-    summary: str | None,
-    problem: str | None,
-    call: Call | None,
-) -> bool:
-    return persist(
-        process, held, lambda connection: retirement.archive(connection, lease, reason, summary, problem, call)
-    )
-
-
-def _text(heard: Heard) -> str:
-    assert heard.message is not None
-    return "".join(block["text"] for block in heard.message["content"] if block["type"] == "text")
+def _end(process: Process, held: Held, lease: Lease, reason: ArchiveReason) -> bool:
+    if held.limits.then(reason) is OnExpiry.DELETE:
+        return persist(process, held, retirement.remove, lease)
+    return archive(process, held, lease, reason)

@@ -22,6 +22,7 @@ from worker.held import Halt, Held
 from worker.next import Next
 from worker.persist import persist
 from worker.process import Process
+from worker.putting_down import put_down
 from worker.requests import of_turn
 from worker.words import Words
 
@@ -83,6 +84,8 @@ class Step:
 
     def _stop(self, heard: Heard) -> Next | None:
         request = self.held.stop_request
+        if self.held.reason is Halt.PAUSE:
+            return put_down(self.process, self.held, self.turn.lease, self.turn, heard.call)
         if request is None:
             if self.held.reason is Halt.DRAIN and heard.call is not None:
                 persist(self.process, self.held, pauses.spend, self.turn.lease, self.turn.task, heard.call)

@@ -43,4 +43,4 @@ class Words:
         self._unsaid = []
 
     def _publish(self, frame: dict[str, object]) -> None:
-        self._after_commit.say(self._session_id, live.encode(frame))
+        self._after_commit.say(self._session_id, frame)

@@ -25,7 +25,7 @@ def reset_session(request: Request, session_id: SessionId) -> Response:
         pins.reset(connection, workspace_id, session_id)
         seen = session_pages.find(connection, workspace_id, session_id)
     parts.after_commit.nudge(session_id)
-    return Json(render.session(seen))
+    return Json(render.session(seen, parts.settings))
 
 
 @router.post("/{session_id}/messages/{seq}/pin", responses={**shown(MessageAnswer), **failures(404)})

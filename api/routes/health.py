@@ -38,11 +38,11 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Whether tasks are accepted, and whether what runs them is there."""
     parts = parts_of(request)
-    checks: Checks = {"database": AWAY, "schema_version": AWAY, "workers": AWAY, "beat": AWAY}
+    checks: Checks = dict.fromkeys(("database", "schema_version", "encryption", "workers", "beat"), AWAY)
     with move_on_after(PATIENCE):
         checks |= await anyio.to_thread.run_sync(_ask_database, parts, abandon_on_cancel=True)
     checks["redis"] = {"ok": await parts.hub.is_up()}
-    accepting = checks["database"]["ok"] and checks["schema_version"]["ok"]
+    accepting = all(checks[name]["ok"] for name in ("database", "schema_version", "encryption"))
     all_well = all(check["ok"] for check in checks.values())
     status = "unavailable" if not accepting else "ok" if all_well else "degraded"
     return Json({"status": status, "version": __version__, **checks}, 200 if accepting else 503)
@@ -59,6 +59,8 @@ def _ask_database(parts: Parts) -> Checks:
                 slots = sum(node.slots for node in workers)
                 checks["workers"] = {"ok": bool(workers), "count": len(workers), "slots": slots}
                 checks["beat"] = {"ok": bool(beats)}
+                lacking = parts.database.vault.lacking()
+                checks["encryption"] = {"ok": not lacking, "on": parts.database.vault.is_on, "missing_keys": lacking}
             return checks
     except SQLAlchemyError:
         return {}

@@ -13,7 +13,7 @@ from api.moments import time
 from api.parts import parts_of, workspace_of
 from api.routes.sessions import SessionId
 from api.schemas_usage import CallList, UsageQuery
-from overnight.store import sessions, usage
+from overnight.store import packs, sessions, usage
 from overnight.store.clock import read_clock
 
 router = APIRouter(tags=["usage"])
@@ -29,11 +29,13 @@ def get_usage(request: Request, query: Annotated[UsageQuery, Query()]) -> Respon
         found = usage.grouped(
             connection, workspace_of(request), query.group_by, wanted, limit=query.limit + 1, after=after
         )
+        stored = packs.of_workspace(connection, workspace_of(request))
     rows, last = paging.cut(found, query.limit)
     return Json(
         {
             "since": time(wanted.since),
             "until": time(wanted.until),
+            "storage": render_spending.storage(stored),
             "data": [render_spending.group(row) for row in rows],
             "next_page": paging.cursor(*last.key.values()) if last else None,
         }
@@ -47,9 +49,10 @@ def get_session_usage(request: Request, session_id: SessionId, query: Annotated[
     with parts_of(request).database.read() as connection:
         session = sessions.get(connection, workspace_of(request), session_id)
         found = usage.of_session(connection, session_id, limit=query.limit + 1, cursor=cursor)
+        stored = packs.of_session(connection, session_id)
     rows, last = paging.cut(found, query.limit)
     page = {
         "data": [render_spending.call(row) for row in rows],
         "next_page": paging.cursor(*paging.made(last)) if last else None,
     }
-    return Json({**render_spending.session(session), **page})
+    return Json({**render_spending.session(session), "storage": render_spending.storage(stored), **page})

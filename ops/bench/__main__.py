@@ -2,6 +2,8 @@
 
 import os
 import sys
+from functools import partial
+from importlib import import_module
 from signal import SIGHUP, SIGTERM
 
 from ops.bench.conditions import read_arguments
@@ -12,42 +14,40 @@ WIDTH = 120  # of a table that goes into a file
 NOT_PASSED_ON = ("OVERNIGHT_", "ANTHROPIC_", "CELERY_", "PYTHONDONTWRITEBYTECODE")
 
 
+#: What else is measured than the workloads.
+OTHERS = {f"--{name}": f"ops.bench.{name}" for name in ("governor", "context", "expiry", "long")}
+
+
 def main() -> int:
     """Gives the exit code: 1 for a wrong answer."""
-    if sys.argv[1:2] == ["--governor"]:
-        return _governor(sys.argv[2:])
-    if sys.argv[1:2] == ["--context"]:
-        from ops.bench.context import main as tell_costs
-
-        return tell_costs(sys.argv[2:])
-    conditions, json_path = read_arguments(sys.argv[1:])
-    from rich.console import Console
-
+    other = OTHERS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    measure = _workloads if other is None else partial(import_module(other).main, sys.argv[2:])
     from ops.bench.errors import BenchError
-    from ops.bench.report import save, show
-    from ops.bench.runs import measure_all
     from overnight.stack.errors import StackError
     from overnight.stack.signals import handling, leave
 
     _settle_environment()
     try:
         with handling(leave, SIGTERM, SIGHUP):
-            measured = measure_all(conditions)
+            return int(measure())
     except (BenchError, StackError) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _workloads() -> int:
+    conditions, json_path = read_arguments(sys.argv[1:])
+    from rich.console import Console
+
+    from ops.bench.report import save, show
+    from ops.bench.runs import measure_all
+
+    measured = measure_all(conditions)
     show(Console(width=None if sys.stdout.isatty() else WIDTH), measured, conditions)
     if json_path:
         save(json_path, measured, conditions)
     return int(any(run.violations for run in measured))
-
-
-def _governor(arguments: list[str]) -> int:
-    from ops.bench.governor import main as measure_limits
-
-    _settle_environment()
-    return measure_limits(arguments)
 
 
 def _settle_environment() -> None:

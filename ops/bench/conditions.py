@@ -29,7 +29,13 @@ class Conditions:
 
 def read_arguments(arguments: list[str]) -> tuple[Conditions, Path | None]:
     """What to measure, and where to write all figures. Exits with a line that names a bad option."""
-    parser = argparse.ArgumentParser("overnight bench", description="Measure Overnight against a bare asyncio script.")
+    parser = argparse.ArgumentParser(
+        "overnight bench",
+        description="Measure Overnight against a bare asyncio script.",
+        epilog="What else is measured, each with a --help of its own: --governor (more work than Claude's limits "
+        "allow), --context (what long conversations cost), --expiry (idle sessions that end), --long (one of 10,000 "
+        "messages).",
+    )
     parser.add_argument("--only", type=_works, default=list(WORKS), metavar="w1,w2,w3", help="only these workloads")
     parser.add_argument("--runs", type=_at_least_one, default=3, help="times each is measured (default: 3)")
     parser.add_argument("--scale", type=_share, default=1.0, help="share of the sessions, such as 0.1 for a quick try")

@@ -110,11 +110,11 @@ def _trial(asked: argparse.Namespace) -> Iterator[tuple[Trial, RunningSimulator]
 
 
 def _questions(ours: Overnight) -> Any:
-    return connected(ours.door["database_url"].replace("postgresql+psycopg", "postgresql"))
+    return connected(ours.database_url.replace("postgresql+psycopg", "postgresql"))
 
 
 def _submit(ours: Overnight, asked: argparse.Namespace) -> None:
-    database, after_commit = Database(ours.door["database_url"]), AfterCommit(ours.door["redis_url"])
+    database, after_commit = Database(ours.database_url), AfterCommit(ours.door["redis_url"])
     more = " and so on" * (asked.words // 3)
     for number in range(asked.sessions):
         said = [f"Turn {turn} of session {number}{more}." for turn in range(asked.turns)]

@@ -25,7 +25,10 @@ LEDGERS = "SELECT session_id, role, content, extract(epoch FROM created_at) FROM
 class Overnight:
     name = "overnight"
 
-    def __init__(self, connection: Connection[Any], door: dict[str, Any], processes: dict[str, list[int]]) -> None:
+    def __init__(
+        self, connection: Connection[Any], database_url: str, door: dict[str, Any], processes: dict[str, list[int]]
+    ) -> None:
+        self.database_url = database_url
         self.door = door
         self.processes = processes
         self._connection = connection
@@ -55,7 +58,7 @@ def overnight(
     ready = {f"worker{number}": partial(_reported, database, number) for number in range(1, workers + 1)}
     with Stack(settings, parts, also_ready=ready) as stack, connected(database) as connection:
         door = _door(stack, settings, direct)
-        yield Overnight(connection, door, {**_processes(stack), "postgres": [ground.postgres_pid]})
+        yield Overnight(connection, settings.sql_url, door, {**_processes(stack), "postgres": [ground.postgres_pid]})
 
 
 def _processes(stack: Stack) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from overnight.cli.findings import Finding, fail, ok, warn
 from overnight.cli.local import MIGRATE, is_missing, open_database, shown_url
 from overnight.models import Session
 from overnight.settings import Settings
-from overnight.states import Life
+from overnight.states import UNCLOSED
 from overnight.store import nodes, schema
 from overnight.store.clock import after, now, read_clock
 
@@ -74,7 +74,7 @@ def _stalled(connection: Connection) -> Finding:
         .select_from(Session)
         .where(
             col(Session.wake_at) <= after(-STALLED),
-            col(Session.life) == Life.ACTIVE,
+            col(Session.life).in_(UNCLOSED),
             or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
         )
     )

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import IO, Any, Self
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx2
@@ -15,6 +15,7 @@ from overnight.cli.exits import CliError, NotFound, Unreachable
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+WHOLE = httpx2.Timeout(300.0, connect=5.0)  # for files of whole sessions
 LONGEST_WAIT = 30.0  # seconds that one long poll asks for
 SILENCE = 40.0  # seconds without a byte, keep-alives included, after which a stream is dead
 
@@ -95,8 +96,62 @@ class Client:
     def create_agent(self, definition: Json) -> Json:
         return self._create("/v1/agents", definition)
 
-    def archive(self, session_id: str) -> Json:
-        return self._call("POST", f"/v1/sessions/{_id(session_id)}/archive")
+    def update_session(self, session_id: str, changes: Json) -> Json:
+        return self._call("POST", f"/v1/sessions/{_id(session_id)}", json=changes)
+
+    def move(self, session_id: str, verb: str, wish: Json | None = None) -> Json:
+        """`pause`, `resume`, `extend` or `archive`."""
+        return self._call("POST", f"/v1/sessions/{_id(session_id)}/{verb}", json=wish or None)
+
+    def fork(self, session_id: str, wish: Json) -> Json:
+        return self._create(f"/v1/sessions/{_id(session_id)}/fork", wish)
+
+    def take_snapshot(self, session_id: str, name: str) -> Json:
+        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots", {"name": name})
+
+    def snapshots(self, session_id: str) -> list[Json]:
+        return list(self._every(f"/v1/sessions/{_id(session_id)}/snapshots", {"limit": 100}))
+
+    def restore(self, session_id: str, snapshot_id: str, wish: Json) -> Json:
+        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}/restore", wish)
+
+    def compare(self, session_id: str, snapshot_id: str, other: str | None) -> Json:
+        params = {"with": other} if other else {}
+        path = f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}/compare"
+        return self._call("GET", path, params=params)
+
+    def export(self, session_id: str | None, user_id: str | None, file: IO[bytes]) -> int:
+        """Writes the file of a session or a user, as it comes; gives how many bytes."""
+        path = f"/v1/sessions/{_id(session_id)}" if session_id is not None else _of_user(user_id or "")
+        size = 0
+        try:
+            with self._http.stream("GET", f"{path}/export", timeout=WHOLE) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refused(response)
+                for piece in response.iter_bytes():
+                    size += file.write(piece)
+        except httpx2.TransportError as error:
+            raise unreachable(self.base_url, error) from error
+        return size
+
+    def take_in(self, content: bytes, user_id: str | None) -> Json:
+        """A file that was exported: a session's, or a user's."""
+        path = "/v1/sessions" if user_id is None else _of_user(user_id)
+        headers = {"content-type": "application/json", "idempotency-key": str(uuid4())}
+        return self._call("POST", f"{path}/import", content=content, headers=headers, timeout=WHOLE)
+
+    def users(self) -> list[Json]:
+        return list(self._every("/v1/users", {"limit": 100}))
+
+    def user(self, user_id: str) -> Json:
+        return self._call("GET", _of_user(user_id))
+
+    def change_user(self, user_id: str, profile: Json) -> Json:
+        return self._create(_of_user(user_id), {"profile": profile})
+
+    def erase_user(self, user_id: str) -> Json:
+        return self._call("DELETE", _of_user(user_id))
 
     def delete(self, session_id: str) -> Json:
         return self._call("DELETE", f"/v1/sessions/{_id(session_id)}")
@@ -197,6 +252,11 @@ def _message(response: httpx2.Response) -> str:
         return " ".join(str(response.json()["error"]["message"]).split())
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code} from {response.url}"
+
+
+def _of_user(user_id: str) -> str:
+    """Ids of users are their callers': any text."""
+    return f"/v1/users/{quote(user_id, safe='')}"
 
 
 def _id(value: str) -> str:

@@ -31,6 +31,7 @@ def _examine(data_dir: DataDir) -> "Iterator[Finding]":
 
     from overnight.cli.check_claude import check_claude
     from overnight.cli.check_database import check_database
+    from overnight.cli.check_encryption import check_encryption
     from overnight.cli.check_governor import check_governor
     from overnight.cli.check_host import check_open_files, check_versions
     from overnight.cli.check_prices import check_prices
@@ -48,6 +49,7 @@ def _examine(data_dir: DataDir) -> "Iterator[Finding]":
     checks = {
         "versions": check_versions,
         "database": check_database,
+        "encryption": check_encryption,
         "redis": check_redis,
         "embedded redis": check_embedded_redis,
         "celery": check_celery,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from overnight.cli import encryption
 from overnight.cli.exits import CliError
 from overnight.cli.options import AsJson, DataDir
 from overnight.cli.output import note, write, write_json, write_table
@@ -11,10 +12,11 @@ from overnight.cli.output import note, write, write_json, write_table
 if TYPE_CHECKING:
     from overnight.models import ApiKey
 
-keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys, and keys for encryption at rest.")
 
 
 def add_to(app: typer.Typer) -> None:
+    encryption.add_to(keys)
     app.add_typer(keys, name="keys")
 
 

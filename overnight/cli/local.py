@@ -1,6 +1,6 @@
 """Settings and database of this machine, for the commands that work without a server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from overnight.cli.exits import CliError, Code
+from overnight.crypto.masters import MasterKey
 from overnight.settings import Settings
 from overnight.stack.environment import variable
 from overnight.store.database import Database, is_down
@@ -27,11 +28,16 @@ def read_settings(**given: Any) -> Settings:
 
 
 @contextmanager
-def open_database(settings: Settings, *, may_be_new: bool = False) -> Iterator[Database]:
-    """The database, whose errors become one line with a remedy. Only `may_be_new` makes a file where there is none."""
+def open_database(
+    settings: Settings, *, may_be_new: bool = False, masters: Sequence[MasterKey] | None = None
+) -> Iterator[Database]:
+    """The database, whose errors become one line with a remedy. Only `may_be_new` makes a file where there is none.
+
+    `masters`: for commands that read or write contents.
+    """
     if not may_be_new and is_missing(settings):
         raise _without_schema(settings)
-    database = _database(settings)
+    database = _database(settings, masters)
     try:
         yield database
     except DatabaseError as error:
@@ -54,9 +60,9 @@ def reason(error: BaseException) -> str:
     return " ".join(told.split()) or type(error).__name__
 
 
-def _database(settings: Settings) -> Database:
+def _database(settings: Settings, masters: Sequence[MasterKey] | None) -> Database:
     try:
-        return Database(settings.sql_url, pool_size=2)
+        return Database(settings.sql_url, 2, masters)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         remedy = "set OVERNIGHT_DATABASE_URL to postgresql://… or sqlite:///…, or leave it out"
         raise CliError(f"cannot use the database address ({reason(error)}): {remedy}") from None

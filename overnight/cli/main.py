@@ -16,6 +16,7 @@ from overnight.cli import (
     doctor,
     keys,
     migrate,
+    portable,
     processes,
     run,
     sessions,
@@ -23,6 +24,7 @@ from overnight.cli import (
     tools,
     up,
     usage,
+    users,
     watch,
 )
 from overnight.cli.exits import EXPLAINED, CliError, Code
@@ -52,6 +54,8 @@ MODULES = (
     answers,
     watch,
     sessions,
+    portable,
+    users,
     usage,
     budgets,
     agents,

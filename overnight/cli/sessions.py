@@ -1,19 +1,23 @@
-"""`sessions list|show|messages|archive|delete`."""
+"""`sessions list|show|messages|archive|delete`, and what `lives` adds."""
 
 from typing import Annotated, Any
 
 import typer
 
+from overnight.cli import lives
 from overnight.cli.options import AsJson, DataDir, Key, Url
 from overnight.cli.output import for_stdout, local_time, money, note, write, write_fields, write_json, write_table
 
 Json = dict[str, Any]
 Session = Annotated[str, typer.Argument(metavar="SESSION", help="Its id.")]
 
-sessions = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, archive and delete sessions.")
+sessions = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Find, show, pause, fork, archive and delete sessions."
+)
 
 
 def add_to(app: typer.Typer) -> None:
+    lives.add_to(sessions)
     app.add_typer(sessions, name="sessions")
 
 
@@ -21,6 +25,16 @@ def add_to(app: typer.Typer) -> None:
 def list_sessions(
     archived: Annotated[bool, typer.Option("--archived", help="With those that have ended.")] = False,
     user: Annotated[str | None, typer.Option(help="Only this user's.", show_default=False)] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", help="idle, running, waiting, pausing, paused or archived.", show_default=False),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="With this in their titles.", show_default=False)] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option("--metadata", metavar="NAME[=VALUE]", help="With this pair.", show_default=False)
+    ] = None,
+    context_key: Annotated[str | None, typer.Option(help="With this key.", show_default=False)] = None,
+    forks_of: Annotated[str | None, typer.Option(help="Forked from this session.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="So many of the newest.")] = 20,
     url: Url = None,
     key: Key = None,
@@ -31,21 +45,24 @@ def list_sessions(
     from overnight.cli.client import connect
 
     with connect(url, key, data_dir) as client:
-        found = client.sessions(include_archived=archived or None, user_id=user, limit=limit)
+        found = client.sessions(
+            **{"include_archived": archived or None, "user_id": user, "title": title, "limit": limit},
+            **{"states[]": state, "metadata[]": metadata, "context_key": context_key, "forked_from": forks_of},
+        )
     if as_json:
         return write_json({"data": found})
     rows = [
         (
             each["id"],
-            each["status"],
+            each["state"],
             each["model"],
             money(each["cost_usd"]),
-            local_time(each["created_at"]),
+            local_time(each["last_active_at"]),
             each["title"],
         )
         for each in found
     ]
-    columns = ("session", "status", "model", "cost", "created", "title")
+    columns = ("session", "state", "model", "cost", "last active", "title")
     return write_table(columns, rows, nothing="no sessions: begin one with 'overnight run' or 'overnight submit'")
 
 
@@ -63,19 +80,30 @@ def show(session: Session, url: Url = None, key: Key = None, data_dir: DataDir =
     return write_fields(
         [
             ("session", found["id"]),
-            ("status", found["status"]),
+            ("state", _state(found)),
             ("title", found["title"]),
+            ("notes", found["notes"]),
             ("model", found["model"]),
             ("context key", found["context_key"]),
             ("user", found["user_id"]),
             ("created", local_time(found["created_at"])),
+            ("last active", local_time(found["last_active_at"])),
+            ("duration", phrases.duration(found["duration_seconds"])),
+            ("expires", local_time(found["expires_at"]) if found["expires_at"] else None),
+            ("archiving since", local_time(found["archiving_since"]) if found["archiving_since"] else None),
             ("archived", ended),
+            ("forked from", f"{found['forked_from']} at {found['forked_at']}" if found["forked_from"] else None),
+            ("messages", str(found["message_count"])),
             ("usage", phrases.tokens(found["usage"])),
             ("cost", money(found["cost_usd"])),
             ("metadata", found["metadata"]),
             ("summary", found["summary"]),
         ]
     )
+
+
+def _state(found: Json) -> str:
+    return f"waiting: {found['wait_reason']}" if found["state"] == "waiting" else str(found["state"])
 
 
 @sessions.command()
@@ -97,14 +125,20 @@ def messages(
 
 @sessions.command()
 def archive(
-    session: Session, url: Url = None, key: Key = None, data_dir: DataDir = None, as_json: AsJson = False
+    session: Session,
+    summary: Annotated[bool, typer.Option("--summary", help="When Claude has summarised it.")] = False,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """End a session; what it has not finished is cancelled, and all of it can still be read."""
     from overnight.cli.client import connect
 
     with connect(url, key, data_dir) as client:
-        archived = client.archive(session)
-    return write_json(archived) if as_json else note(f"{session} is archived")
+        archived = client.move(session, "archive", {"summary": True} if summary else {})
+    done = "is archived" if archived["archived_at"] else "is archived once it is summarised"
+    return write_json(archived) if as_json else note(f"{session} {done}")
 
 
 @sessions.command()

@@ -103,3 +103,14 @@ def compaction_request(setting: Setting, older: Sequence[Entry], opening: Sequen
     context.close_reply(sent)
     cache = caching.control(older)
     return Request(setting.model, SUMMARY_TOKENS, setting.system, sent, list(setting.tools), cache=cache, compacts=True)
+
+
+def summary_request(setting: Setting, older: Sequence[Entry], wanted: str, model: str, max_tokens: int) -> Request:
+    """To be answered in words. Another model than the session's reads neither its thinking nor Claude's summaries."""
+    is_own = model == setting.model
+    cut = setting.cut if is_own else older[-1].seq
+    prompt = [{"type": "text", "text": wanted}]
+    shown = older if is_own else context.readable(older)
+    sent = context.messages(shown, prompt, cut, begin_after=setting.begin_after)
+    choice = {"type": "none"} if setting.tools else None
+    return Request(model, max_tokens, setting.system, sent, list(setting.tools), choice)

@@ -111,7 +111,11 @@ def _children(settings: Settings, parts: Parts, places: _Places, environment: di
     if parts.beat:
         children += [_overnight("beat", environment, after=("redis", "migrate"))]
     if places.flower:
-        children += [_overnight("flower", without(environment, "ANTHROPIC_API_KEY"), after=("redis",))]
+        children += [
+            _overnight(
+                "flower", without(environment, "ANTHROPIC_API_KEY", "OVERNIGHT_ENCRYPTION_KEYS"), after=("redis",)
+            )
+        ]
     return tuple(children)
 
 

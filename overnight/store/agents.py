@@ -30,6 +30,7 @@ class Definition:
     tools: list[dict[str, Any]] = field(default_factory=list)
     mcp_servers: list[dict[str, Any]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
+    expiry: dict[str, Any] | None = None  # of its sessions: see `overnight.expiry`
 
 
 @dataclass(frozen=True, slots=True)

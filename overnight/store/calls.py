@@ -1,18 +1,31 @@
 """Every request to Claude that cost something: one row, and its share in the sums of its task and session."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlmodel import col
 
 from overnight.ids import CALL, new_id
-from overnight.models import ModelCall, Task, Usage
+from overnight.models import ModelCall, Session, Task, Usage
 from overnight.pricing import Tokens, cost_nanousd
-from overnight.store.bulk import insert_rows
-from overnight.store.leases import Lease, Stamp
+from overnight.store.leases import Lease
+from overnight.store.prepared import Prepared
 
 COUNTED = tuple(Usage.model_fields)
+#: As the rows say now: whoever took the task up may know a user who has been erased since.
+WHOSE = func.coalesce(
+    select(col(Task.user_id)).where(col(Task.id) == bindparam("task_id")).scalar_subquery(),
+    select(col(Session.user_id)).where(col(Session.id) == bindparam("session_id")).scalar_subquery(),
+)
+TYPES = {name: column.type for name, column in ModelCall.__table__.c.items()}  # type: ignore[attr-defined]
+RECORD = Prepared(
+    insert(ModelCall).from_select(
+        list(TYPES),
+        select(*(WHOSE if name == "user_id" else bindparam(name, type_=kind) for name, kind in TYPES.items())),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,12 @@ def totals(task: Task, call: Call | None) -> dict[str, int | None]:
     """The task's sums after the call; a cost that is unknown once stays unknown."""
     if call is None:
         return {}
-    return {name: _sum(getattr(task, name), amount) for name, amount in call.counts.items()}
+    return summed(task, call)
+
+
+def summed(sums: Usage, call: Call) -> dict[str, int | None]:
+    """A task's or session's sums after the call."""
+    return {name: _sum(getattr(sums, name), amount) for name, amount in call.counts.items()}
 
 
 def add_up(connection: Connection, task: Task, call: Call | None) -> None:
@@ -79,7 +97,7 @@ def add_up(connection: Connection, task: Task, call: Call | None) -> None:
         connection.execute(update(Task).where(col(Task.id) == task.id).values(**totals(task, call)))
 
 
-def record(connection: Connection, lease: Lease, stamp: Stamp, task: Task | None, call: Call) -> None:
+def record(connection: Connection, lease: Lease, at: datetime, task: Task | None, call: Call) -> None:
     """`task`: for which it was made; a summary is made for none."""
     row: dict[str, Any] = {
         "id": new_id(CALL),
@@ -87,17 +105,16 @@ def record(connection: Connection, lease: Lease, stamp: Stamp, task: Task | None
         "session_id": lease.session_id,
         "task_id": task.id if task else None,
         "agent_id": lease.agent_id,
-        "user_id": (task.user_id if task else None) or lease.user_id,
         "purpose": call.purpose,
         "outcome": call.outcome,
         "model": call.model,
         "message_id": call.message_id,
         "duration_ms": call.duration_ms,
-        "created_at": stamp.now,
+        "created_at": at,
         **call.counts,
         **call.details,
     }
-    insert_rows(connection, ModelCall, [row])
+    RECORD.run(connection, row)
 
 
 def _sum(before: int | None, amount: int | None) -> int | None:

@@ -40,7 +40,17 @@ class Remembered:
     cut: int = 0
     summary: list[dict[str, Any]] | None = None
     first: list[int] = field(default_factory=list)
-    kept: Sequence[Any] = ()  # (seq, role, content, created_at)
+    kept: Sequence[Any] = ()  # as the ledger loads them
+    model: str | None = None  # that wrote the summary; None: the session's own
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Which context begins, where the ledger ends then, and when."""
+
+    number: int
+    end: int
+    at: datetime
 
 
 def find(connection: Connection, session_id: str, number: int) -> Remembered:
@@ -49,8 +59,10 @@ def find(connection: Connection, session_id: str, number: int) -> Remembered:
         return Remembered()
     row = FIND.every(connection, {"session_id": session_id, "number": number})[0]
     wanted = sorted({*row.first, *row.pinned})
-    kept = connection.execute(_some(session_id, wanted)).all() if wanted else []
-    return Remembered(row.begin_after, row.cut, row.summary, row.first, kept)
+    kept: Sequence[Any] = connection.execute(_some(session_id, wanted)).all() if wanted else []
+    if len(kept) < len(wanted):  # it is archived, and packed
+        kept = [row for seq in wanted if (row := ledger.find(connection, session_id, seq)) is not None]
+    return Remembered(row.begin_after, row.cut, row.summary, row.first, kept, row.model)
 
 
 def cut(connection: Connection, turn: Turn, chosen: Cut, call: Call | None) -> tuple[Lease, Task | None]:
@@ -70,8 +82,10 @@ def cut(connection: Connection, turn: Turn, chosen: Cut, call: Call | None) -> t
     calls.add_up(connection, turn.task, call)
     lease = turn.lease
     pinned = pins(connection, lease.session_id, chosen.begin_after)
-    chosen = _carried_on(chosen, find(connection, lease.session_id, lease.context))
-    insert(connection, lease.workspace_id, lease.session_id, stamp.context, stamp.ledger_seq, stamp.now, chosen, pinned)
+    before = find(connection, lease.session_id, lease.context)
+    model = before.model if chosen.summary is None else lease.model if turn.task.agent_id else None
+    place = Begun(stamp.context, stamp.ledger_seq, stamp.now)
+    insert(connection, lease.workspace_id, lease.session_id, place, _carried_on(chosen, before), pinned, model=model)
     record(connection, lease, stamp, drafts)
     lease = replace(
         lease,
@@ -92,24 +106,25 @@ def insert(
     connection: Connection,
     workspace_id: str,
     session_id: str,
-    number: int,
-    end: int,
-    at: datetime,
+    begun: Begun,
     chosen: Cut,
     pinned: Collection[int],
+    *,
+    model: str | None,
 ) -> None:
-    """Context `number` of a session whose row has been taken, and whose ledger ends at `end`."""
+    """Of a session whose row has been taken. `model`: see `Remembered`."""
     row = {
         "session_id": session_id,
-        "number": number,
+        "number": begun.number,
         "workspace_id": workspace_id,
         "reason": chosen.reason,
         "begin_after": chosen.begin_after,
-        "cut": end,
+        "cut": begun.end,
         "first": chosen.first,
         "pinned": sorted(pinned),
         "summary": chosen.summary,
-        "created_at": at,
+        "model": model,
+        "created_at": begun.at,
     }
     insert_rows(connection, Context, [row])
 

@@ -18,7 +18,7 @@ def deliver(connection: Connection, task: Task, calls: Sequence[ToolCall]) -> tu
     """
     said: list[Said] = [("user", tool_calls.results(calls)), *_note(connection, calls)]
     place = reserve(connection, task.session_id, messages=len(said))
-    rows = [{"task_id": task.id, "role": role, "content": content} for role, content in said]
+    rows = [{**ledger.by(task), "role": role, "content": content} for role, content in said]
     ledger.append(connection, task.workspace_id, task.session_id, place.ledger_seq, place.now, rows)
     return keep(connection, task, open_calls=0, ledger_end=place.ledger_seq, result_note=None), place, said
 

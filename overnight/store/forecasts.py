@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
 from sqlmodel import col
 
+from overnight import prompt_cache
 from overnight.ceilings import Amount
 from overnight.guessing import in_text, in_words
 from overnight.models import ModelCall
@@ -15,11 +15,6 @@ from overnight.pricing import Tokens, cost_nanousd
 from overnight.store import ledger
 from overnight.store.clock import now
 from overnight.store.prepared import Prepared
-
-#: Claude's prompt cache holds five minutes or an hour; less the time until the request is there.
-CACHED_FOR, CACHED_LONG = timedelta(seconds=270), timedelta(seconds=3_540)
-#: Shorter prompts are not cached.
-CACHED_FROM = 1_024
 
 LAST = Prepared(
     select(
@@ -90,7 +85,7 @@ def next_call(connection: Connection, asking: Asking) -> Forecast:
     new = last.output_tokens + in_text(asking.said) + _waiting_in_ledger(connection, asking)
     reply = min(last.output_tokens, asking.max_tokens)
     held = last.cache_write_tokens + last.cache_read_tokens
-    holds = CACHED_LONG if last.cache_write_1h_tokens else CACHED_FOR
+    holds = prompt_cache.HOLDS_LONG if last.cache_write_1h_tokens else prompt_cache.HOLDS
     if not held or last.now - last.created_at > holds:
         return Forecast(asking.model, _uncached(prompt + new, reply))
     written = round(last.input_tokens + new)
@@ -126,7 +121,7 @@ def usual(connection: Connection, workspace_id: str, agent_id: str) -> Usual | N
 
 def _uncached(prompt: float, reply: int) -> Tokens:
     whole = round(prompt)
-    return Tokens(0, reply, cache_write_tokens=whole) if whole >= CACHED_FROM else Tokens(whole, reply)
+    return Tokens(0, reply, cache_write_tokens=whole) if whole >= prompt_cache.SHORTEST else Tokens(whole, reply)
 
 
 def _waiting_in_ledger(connection: Connection, asking: Asking) -> float:

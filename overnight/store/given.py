@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Text, select, type_coerce
+from sqlalchemy import Connection
 from sqlmodel import col
 
 from overnight.models import Event, ToolCall
 from overnight.states import CallStatus
-from overnight.store import sessions, tool_calls
+from overnight.store import records, sessions, tool_calls
 from overnight.store.events import Draft
-from overnight.store.rows import first
+from overnight.store.records import Row, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,18 @@ def before(connection: Connection, workspace_id: str, session_id: str, said: Sai
 
 
 def last(connection: Connection, call: ToolCall, said: Said) -> Draft | None:
-    """The event of the last answer of this type to the call."""
-    about_it = type_coerce(col(Event.payload), Text).contains(f'"{said.field}":"{call.id}"', autoescape=True)
-    statement = (
-        select(Event)
-        .where(col(Event.session_id) == call.session_id, col(Event.type) == said.type, about_it)
-        .order_by(col(Event.seq).desc())
-        .limit(1)
+    """The event of the last answer of this type to the call, wherever the session's rows are."""
+    where = (
+        col(Event.type) == said.type,
+        col(Event.task_id) == call.task_id,
+        col(Event.created_at) >= call.created_at,
     )
-    event = first(connection, Event, statement)
-    return None if event is None else Draft(event.type, event.payload, event.task_id, event.id)
+
+    def is_wanted(row: Row) -> bool:
+        return (row["type"], row["task_id"]) == (said.type, call.task_id) and row["created_at"] >= call.created_at
+
+    # Looked for here, because SQL cannot look into payloads that are encrypted.
+    for row in records.read(connection, Event, call.session_id, Wish(newest_first=True, where=where, wanted=is_wanted)):
+        if row["payload"].get(said.field) == call.id:
+            return Draft(row["type"], row["payload"], row["task_id"], row["id"])
+    return None

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
@@ -14,6 +15,14 @@ from overnight.store.clock import now
 from overnight.store.rows import every
 
 PREFIX = "sk-overnight-"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A workspace, and the key that opened it."""
+
+    workspace_id: str
+    key_id: str
 
 
 def new_secret() -> str:
@@ -38,12 +47,13 @@ def add(connection: Connection, name: str, secret: str, workspace_id: str = DEFA
     return key_id
 
 
-def workspace_of(connection: Connection, secret: str) -> str | None:
-    """The workspace that a key opens; None for an unknown or revoked one."""
-    statement = select(col(ApiKey.workspace_id)).where(
+def opened_by(connection: Connection, secret: str) -> Opened | None:
+    """What a key opens; None for an unknown or revoked one."""
+    statement = select(col(ApiKey.workspace_id), col(ApiKey.id)).where(
         col(ApiKey.hash) == fingerprint(secret), col(ApiKey.revoked_at).is_(None)
     )
-    return connection.execute(statement).scalar_one_or_none()
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Opened(*row)
 
 
 def every_key(connection: Connection, workspace_id: str = DEFAULT_WORKSPACE) -> Sequence[ApiKey]:

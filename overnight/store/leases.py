@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, update
+from sqlalchemy import Connection, bindparam, func, or_, select, text, update
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
-from overnight.models import Session
+from overnight.expiry import Standing
+from overnight.models import OPEN, Session
 from overnight.states import Life
 from overnight.store.clock import after, now
 from overnight.store.prepared import Prepared
 
+#: Written out, so that the database knows its index of open sessions by it.
+IS_OPEN = text(f"sessions.{OPEN}")
 FREE: dict[Any, Any] = {"lease_owner": None, "lease_expires_at": None}
 
 
@@ -46,11 +49,25 @@ class Lease:
     now: datetime
     context: int = 0
     context_tokens: int = 0
+    is_paused: bool = False
+    # of its end: what it says itself, and what holds
+    expiry: dict[str, Any] | None = None
+    ends_at: datetime | None = None
+    kept_until: datetime | None = None
+    tokens: int = 0
+    archiving_since: datetime | None = None
+    reader: tuple[str, int] | None = None  # the agent whose turn it is, where that is another than the session's own
 
     @property
     def has_budget(self) -> bool:
         """The session itself: users and workspaces may have budgets all the same."""
         return self.budget_nanousd is not None or self.budget_tokens is not None
+
+    def standing(self, messages: int | None = None, tokens: int | None = None) -> Standing:
+        """How long it is, or has become since it was taken."""
+        length = self.ledger_seq if messages is None else messages
+        used = self.tokens if tokens is None else tokens
+        return Standing(length, used, self.ends_at, self.kept_until, self.archiving_since is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,7 @@ class Stamp:
     ledger_seq: int
     inbox: int
     now: datetime
+    is_paused: bool = False
     # where a request has been paid for: the session's sums since, and its budget
     input_tokens: int = 0
     output_tokens: int = 0
@@ -71,12 +89,24 @@ class Stamp:
     budget_tokens: int | None = None
     context: int = 0  # where one has begun
 
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
+
+
+TOKENS = (
+    col(Session.input_tokens)
+    + col(Session.output_tokens)
+    + col(Session.cache_write_tokens)
+    + col(Session.cache_read_tokens)
+)
+IS_PAUSED = (col(Session.life) == Life.PAUSED).label("is_paused")
 
 ACQUIRE = Prepared(
     update(Session)
     .where(
         col(Session.id) == bindparam("session_id"),
-        col(Session.life) == Life.ACTIVE,
+        IS_OPEN,
         or_(col(Session.lease_expires_at).is_(None), col(Session.lease_expires_at) <= now()),
     )
     .values(
@@ -112,6 +142,12 @@ ACQUIRE = Prepared(
         now().label("now"),
         col(Session.context),
         col(Session.context_tokens),
+        IS_PAUSED,
+        col(Session.expiry),
+        col(Session.ends_at),
+        col(Session.kept_until),
+        TOKENS.label("tokens"),
+        col(Session.archiving_since),
     )
 )
 
@@ -125,7 +161,7 @@ GUARDED = (
     update(Session)
     .where(*HELD)
     .values(event_seq=Session.event_seq + bindparam("events"), updated_at=now())
-    .returning(col(Session.event_seq), col(Session.ledger_seq), col(Session.inbox), now().label("now"))
+    .returning(col(Session.event_seq), col(Session.ledger_seq), col(Session.inbox), now().label("now"), IS_PAUSED)
 )
 GUARD = Prepared(GUARDED)
 
@@ -150,7 +186,10 @@ RENEW = (
 
 
 def acquire(connection: Connection, session_id: str, owner: str, ttl: float) -> Lease | None:
-    """Takes the session for `ttl` seconds, or gives None where it is owned, closed or gone."""
+    """Takes the session for `ttl` seconds, or gives None where it is owned, closed or gone.
+
+    A paused one is taken to put down what it was doing, and for nothing else.
+    """
     row = ACQUIRE.first(connection, {"session_id": session_id, "owner": owner, "ttl": ttl})
     return Lease(*row) if row else None
 
@@ -182,6 +221,18 @@ def let_go(
     """
     plan = {"next_wake": next_wake, "idle": idle_since, "notified": notified_at, "sent": int(woken)}
     LET_GO.run(connection, {**_proof(lease), **plan})
+
+
+def paused(connection: Connection, owner: str) -> Sequence[str]:
+    """The ids of the owner's sessions that somebody has paused."""
+    statement = select(col(Session.id)).where(col(Session.lease_owner) == owner, col(Session.life) == Life.PAUSED)
+    return connection.execute(statement).scalars().all()
+
+
+def held(connection: Connection, owner: str) -> dict[str, int]:
+    """The token of each session that is the owner's."""
+    statement = select(col(Session.id), col(Session.lease_token)).where(col(Session.lease_owner) == owner)
+    return {row.id: row.lease_token for row in connection.execute(statement)}
 
 
 def renew(connection: Connection, owner: str, held: Collection[str], ttl: float) -> dict[str, int]:

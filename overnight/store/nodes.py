@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
 from overnight import __version__
-from overnight.models import Node
+from overnight.node_models import Node
 from overnight.store.clock import after, now
 from overnight.store.rows import every
 

@@ -106,7 +106,7 @@ def try_again_now(connection: Connection) -> int:
 def spend(connection: Connection, lease: Lease, task: Task | None, call: Call) -> None:
     """A reply is dropped and its turn is not over: it was paid for all the same."""
     stamp = leases.guard(connection, lease, 0, GUARD_END, messages=0, **calls.added(call))
-    calls.record(connection, lease, stamp, task, replace(call, outcome="discarded"))
+    calls.record(connection, lease, stamp.now, task, replace(call, outcome="discarded"))
     if task is not None:
         calls.add_up(connection, task, call)
 
@@ -131,7 +131,12 @@ def rest(connection: Connection, lease: Lease, limits: Limits) -> Task | None:
         record(connection, lease, stamp, [Draft(event_types.SESSION_IDLE, {"stop_reason": {"type": "end_turn"}})])
     idle_since = lease.idle_since or stamp.now
     verdict = expiry.judge(
-        limits, created_at=lease.created_at, idle_since=idle_since, notified_at=lease.notified_at, now=stamp.now
+        limits,
+        created_at=lease.created_at,
+        idle_since=idle_since,
+        notified_at=lease.notified_at,
+        now=stamp.now,
+        standing=lease.standing(),
     )
     wake = verdict.until if isinstance(verdict, expiry.Keep) else stamp.now
     leases.let_go(connection, lease, wake, idle_since=idle_since, notified_at=lease.notified_at)

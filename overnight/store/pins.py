@@ -10,7 +10,8 @@ from overnight.context_models import Pin
 from overnight.errors import InvalidRequest, NotFound
 from overnight.history.policy import Cut
 from overnight.models import Message, Session
-from overnight.store import contexts, events, session_changes, session_pages, sessions
+from overnight.store import contexts, events, ledger, session_changes, session_pages, sessions, users
+from overnight.store.contexts import Begun
 from overnight.store.events import Draft
 from overnight.store.places import Place, reserve
 from overnight.store.rows import first
@@ -35,7 +36,7 @@ def pin(connection: Connection, workspace_id: str, session_id: str, seq: int) ->
     if seq <= session.context_from:  # no longer sent: it comes back
         before = contexts.find(connection, session_id, session.context)
         chosen = Cut("pinned", session.context_from, before.first, before.summary)
-        _begin(connection, session, place, chosen)
+        begin(connection, session, place, chosen, before.model)
     return row
 
 
@@ -47,7 +48,7 @@ def unpin(connection: Connection, workspace_id: str, session_id: str, seq: int) 
 
 
 def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
-    """Nothing that was said so far is sent any more; all of it stays readable. Pins go as well.
+    """Nothing that was said so far is sent any more; all of it stays readable. Pins go; the user's profile is renewed.
 
     Raises `NotFound`, `InvalidRequest` while the session works, `SessionClosed`.
     """
@@ -56,8 +57,10 @@ def reset(connection: Connection, workspace_id: str, session_id: str) -> None:
     seen = session_pages.find(connection, workspace_id, session_id)
     session_changes.check_open(connection, workspace_id, seen)
     session_changes.check_at_rest(seen, place.now, "session")
+    session_changes.fence_out(connection, session_id)
     connection.execute(delete(Pin).where(col(Pin.session_id) == session_id))
-    _begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
+    begin(connection, seen.session, place, Cut("reset", place.ledger_seq))
+    _renew_profile(connection, seen.session)
     told = Draft(event_types.CONTEXT_RESET, {"context_from": place.ledger_seq})
     events.append(connection, workspace_id, session_id, place.event_seq, place.now, [told])
 
@@ -72,8 +75,7 @@ def _taken(connection: Connection, workspace_id: str, session_id: str, seq: int)
     """The message, in a transaction that has taken the session's row."""
     sessions.get(connection, workspace_id, session_id)
     place = reserve(connection, session_id)
-    statement = select(Message).where(col(Message.session_id) == session_id, col(Message.seq) == seq)
-    row = first(connection, Message, statement)
+    row = ledger.find(connection, session_id, seq)
     if row is None:
         raise NotFound(f"message {seq} of session {session_id} not found")
     if row.role == "system":
@@ -93,13 +95,20 @@ def _check_room(connection: Connection, session_id: str, characters: int) -> Non
         )
 
 
-def _begin(connection: Connection, session: Session, place: Place, chosen: Cut) -> None:
+def begin(connection: Connection, session: Session, place: Place, chosen: Cut, model: str | None = None) -> None:
     """The session's next context. What was thought before it was thought in another one."""
     number = session.context + 1
     changes = {"context": number, "context_from": chosen.begin_after, "context_cut": place.ledger_seq}
     connection.execute(update(Session).where(col(Session.id) == session.id).values(**changes, context_tokens=0))
     kept = contexts.pins(connection, session.id, chosen.begin_after)
-    contexts.insert(connection, session.workspace_id, session.id, number, place.ledger_seq, place.now, chosen, kept)
+    begun = Begun(number, place.ledger_seq, place.now)
+    contexts.insert(connection, session.workspace_id, session.id, begun, chosen, kept, model=model)
+
+
+def _renew_profile(connection: Connection, session: Session) -> None:
+    """Nothing of what was sent so far is in Claude's cache any more, so what is known of the user may change now."""
+    system = users.introduced(connection, session.workspace_id, session.user_id, session.system)
+    connection.execute(update(Session).where(col(Session.id) == session.id).values(system=system))
 
 
 def _companion(row: Message) -> int | None:

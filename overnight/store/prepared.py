@@ -21,7 +21,6 @@ class Prepared:
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
-        self._forms: dict[str, _Form] = {}
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any | None:
         """The first row, as a named tuple."""
@@ -42,9 +41,11 @@ class Prepared:
         return written
 
     def _form(self, dialect: Dialect) -> "_Form":
-        form = self._forms.get(dialect.name)
+        # The dialect keeps it, because the vault that seals values is the dialect's.
+        forms: dict[Prepared, _Form] = dialect.__dict__.setdefault("prepared", {})
+        form = forms.get(self)
         if form is None:
-            form = self._forms[dialect.name] = _Form(self._statement, dialect)
+            form = forms[self] = _Form(self._statement, dialect)
         return form
 
 
@@ -56,7 +57,7 @@ class _Form:
         self.sql = str(compiled)
         self._fixed: dict[str, Any] = dict(compiled.params)
         self._order: list[str] | None = compiled.positiontup
-        bound = {name: _binder(parameter.type, dialect) for name, parameter in compiled.binds.items()}
+        bound = {name: binder(parameter.type, dialect) for name, parameter in compiled.binds.items()}
         self._binders = {name: bind for name, bind in bound.items() if bind and name in self._fixed}
         columns = getattr(statement, "exported_columns", None) or []
         self._make_row = namedtuple("Row", [column.key for column in columns])._make  # type: ignore[attr-defined]
@@ -93,14 +94,15 @@ class _Cursor:
             self._cursor.execute(self._form.sql, arguments)
         except Exception as error:
             self._cursor.close()
-            raise _translated(self._connection, self._form.sql, error) from error
+            raise translated(self._connection, self._form.sql, error) from error
         return self._cursor
 
     def __exit__(self, *_: object) -> None:
         self._cursor.close()
 
 
-def _translated(connection: Connection, sql: str, error: Exception) -> Any:
+def translated(connection: Connection, sql: str, error: Exception) -> Any:
+    """What SQLAlchemy would raise for what the driver raised."""
     dialect = connection.dialect
     driver_error: Any = dialect.loaded_dbapi.Error
     if not isinstance(error, driver_error):
@@ -114,7 +116,8 @@ def _translated(connection: Connection, sql: str, error: Exception) -> Any:
     )
 
 
-def _binder(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+def binder(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """What makes of a value what the driver is given; None: it takes it as it is."""
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 

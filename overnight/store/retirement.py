@@ -1,13 +1,15 @@
 """How an idle session ends: warned, summarised, archived, by its owner, unless a task arrives first."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam
 
 from overnight import event_types
 from overnight.models import Session
 from overnight.states import ArchiveReason, Life
-from overnight.store import calls, events, leases, work
+from overnight.store import calls, events, leases, packs, sessions, work
 from overnight.store.calls import Call
 from overnight.store.clock import now
 from overnight.store.events import Draft
@@ -19,12 +21,14 @@ GUARD_ARCHIVE = Prepared(
         life=Life.ARCHIVED,
         archive_reason=bindparam("reason"),
         archived_at=now(),
+        archiving_since=None,
         summary=bindparam("text", type_=Session.__table__.c.summary.type),  # type: ignore[attr-defined]
         **FREE,
         wake_at=None,
         **{name: getattr(Session, name) + bindparam(f"add_{name}") for name in calls.COUNTED},
     )
 )
+NOTHING: Mapping[str, Any] = {}
 GUARD_ATTEMPT = Prepared(GUARDED.values(summary_attempts=Session.summary_attempts + 1))
 
 
@@ -66,10 +70,11 @@ def archive(
     summary: str | None,
     problem: str | None,
     call: Call | None,
+    told: Mapping[str, Any] = NOTHING,
 ) -> bool:
     """Archives with `summary`, or without one and says why; False, and nothing changed, when a task has arrived."""
     drafts = [
-        Draft(event_types.SESSION_ARCHIVED, {"reason": reason, "summary": summary, "summary_error": problem}),
+        Draft(event_types.SESSION_ARCHIVED, {"reason": reason, "summary": summary, "summary_error": problem, **told}),
         Draft(event_types.SESSION_TERMINATED),
     ]
     values = {"reason": reason, "text": summary, **calls.added(call)}
@@ -78,9 +83,20 @@ def archive(
         connection.rollback()
         return False
     work.wind_up(connection, lease.session_id)
+    packs.plan(connection, lease.workspace_id, lease.session_id)
     if call is not None:
-        calls.record(connection, lease, stamp, None, call)
+        calls.record(connection, lease, stamp.now, None, call)
     _record(connection, lease, stamp, drafts)
+    return True
+
+
+def remove(connection: Connection, lease: Lease) -> bool:
+    """Deletes the session, as its limits say; False, and nothing changed, when a task has arrived."""
+    stamp = leases.guard(connection, lease, 0)
+    if stamp.inbox != lease.inbox:
+        connection.rollback()
+        return False
+    sessions.delete(connection, lease.workspace_id, lease.session_id)
     return True
 
 

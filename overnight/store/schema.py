@@ -8,7 +8,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, insert, select
 from sqlmodel import SQLModel, col
 
-from overnight import budget_models, context_models, environment_models  # noqa: F401 (the metadata's tables)
+from overnight import (  # noqa: F401 (the metadata's tables)
+    archive_models,
+    budget_models,
+    context_models,
+    environment_models,
+    keeping_models,
+    key_models,
+    node_models,
+    session_models,
+)
 from overnight.models import DEFAULT_WORKSPACE, Workspace
 from overnight.store.clock import now
 from overnight.store.database import Database

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from overnight.errors import InvalidRequest, NotFound
-from overnight.history.context import Entry, messages, recalled
-from overnight.models import Message, Task
-from overnight.store import contexts, ledger
+from overnight.history.context import messages, recalled
+from overnight.history.sharing import Author, author, read_by, summary_for
+from overnight.models import Task
+from overnight.store import agents, contexts, ledger
 from overnight.store.rows import first
 
 
@@ -24,19 +25,22 @@ class Sent:
 
 def of_reply(connection: Connection, session_id: str, seq: int) -> Sent:
     """For message `seq` of the ledger. Raises `NotFound`, and `InvalidRequest` for one that is no reply of Claude's."""
-    reply = first(connection, Message, _message(session_id, seq))
+    reply = ledger.find(connection, session_id, seq)
     if reply is None:
         raise NotFound(f"message {seq} of session {session_id} not found")
     if reply.role != "assistant" or reply.context is None:
         why = "was written by an earlier version" if reply.role == "assistant" else f"is the {reply.role}'s"
         raise InvalidRequest(f"as_sent: message {seq} {why}; give the seq of a reply of Claude's", field="as_sent")
     task = first(connection, Task, select(Task).where(col(Task.id) == reply.task_id))
-    assert task is not None
+    if task is None:
+        why = "belongs to a session that this one was forked from, and that is gone"
+        raise InvalidRequest(f"as_sent: message {seq} {why}; ask for a later one", field="as_sent")
     remembered = contexts.find(connection, session_id, reply.context)
-    rows = [row for row in ledger.load(connection, session_id, remembered.begin_after) if row.seq < seq]
-    kept, tail = ([Entry(row.seq, row.role, row.content) for row in some] for some in (remembered.kept, rows))
+    rows = ledger.between(connection, session_id, remembered.begin_after, seq - 1)
+    reader = author(reply)
+    summary = summary_for(reader, _model(connection, reader), remembered.summary, remembered.model)
     chosen = messages(
-        recalled(remembered.summary, kept, tail),
+        recalled(summary, read_by(reader, remembered.kept), read_by(reader, rows)),
         [],
         remembered.cut,
         opening=task.content,
@@ -46,5 +50,7 @@ def of_reply(connection: Connection, session_id: str, seq: int) -> Sent:
     return Sent(reply.context, remembered.begin_after, chosen)
 
 
-def _message(session_id: str, seq: int) -> Any:
-    return select(Message).where(col(Message.session_id) == session_id, col(Message.seq) == seq)
+def _model(connection: Connection, reader: Author) -> str:
+    """Of another agent's turn."""
+    found = agents.versions(connection, [reader]) if reader else {}
+    return next((version.model for version in found.values()), "")

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, not_, update
 from sqlmodel import col
 
 from overnight import event_types
 from overnight.errors import Conflict, InvalidRequest
 from overnight.models import Session
-from overnight.states import Life
-from overnight.store import budgets, events, session_pages, sessions
-from overnight.store.clock import now
+from overnight.states import UNCLOSED, Life
+from overnight.store import budgets, events, labels, session_pages, sessions, users
+from overnight.store.clock import after, now
 from overnight.store.events import Draft
+from overnight.store.leases import FREE
 from overnight.store.places import reserve
 from overnight.store.session_pages import WORKING, Seen
-from overnight.store.submissions import why_closed
+from overnight.store.submissions import LEASED, WAKE_GRACE, why_closed
 
 #: Columns of a budget.
 BUDGET = {"budget_nanousd", "budget_tokens"}
@@ -42,14 +43,23 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     seen = session_pages.find(connection, workspace_id, session_id)
     check_open(connection, workspace_id, seen)
     changes = {name: value for name, value in amend(seen).items() if value != getattr(seen.session, name)}
+    if changes.get("context_key"):
+        check_key_is_free(connection, seen.session, changes["context_key"])
     if not changes:
         return Changed(seen, wake=False)
     if "overrides" in changes:
         check_at_rest(seen, at, "agent")
-    fresh = {"budget_warned": False} if changes.keys() & BUDGET else {}
+        fence_out(connection, session_id)
+    fresh: dict[str, Any] = {"budget_warned": False} if changes.keys() & BUDGET else {}
+    if "user_id" in changes:  # nobody is told what is known of another
+        fresh["system"] = users.introduced(connection, workspace_id, changes["user_id"], seen.session.system)
     connection.execute(
         update(Session).where(col(Session.id) == session_id).values(**changes, **fresh, updated_at=now())
     )
+    if "expiry" in changes:
+        _look_soon(connection, session_id)
+    if "labels" in changes:
+        labels.write(connection, workspace_id, session_id, changes["labels"])
     wake = changes.keys() & BUDGET and budgets.let_go_on(connection, workspace_id, session_id)
     seen = session_pages.find(connection, workspace_id, session_id)
     place = reserve(connection, session_id, events=1)
@@ -58,10 +68,30 @@ def change(connection: Connection, workspace_id: str, session_id: str, amend: Am
     return Changed(seen, bool(wake))
 
 
+def _look_soon(connection: Connection, session_id: str) -> None:
+    """An idle session keeps its own clock, which was set by what held before."""
+    idle = (col(Session.id) == session_id, col(Session.idle_since).is_not(None), not_(LEASED))
+    soon = {"wake_at": after(WAKE_GRACE), "notified_at": None}
+    connection.execute(update(Session).where(*idle, col(Session.life) == Life.ACTIVE).values(**soon))
+
+
+def check_key_is_free(connection: Connection, session: Session, context_key: str) -> None:
+    """Raises `InvalidRequest`."""
+    if sessions.find_open(connection, session.workspace_id, context_key, session.agent_id):
+        why = "an open session of the agent has it already; archive that one or use another key"
+        raise InvalidRequest(f"context_key: {why}", field="context_key")
+
+
 def check_open(connection: Connection, workspace_id: str, seen: Seen) -> None:
     """Raises `SessionClosed`."""
-    if seen.session.life != Life.ACTIVE:
+    if seen.session.life not in UNCLOSED:
         raise why_closed(connection, workspace_id, seen.session.id)
+
+
+def fence_out(connection: Connection, session_id: str) -> None:
+    """An owner whose lease has run out may only have been frozen: he would go on with what he knew."""
+    owned = (col(Session.id) == session_id, col(Session.lease_owner).is_not(None))
+    connection.execute(update(Session).where(*owned).values(**FREE, lease_token=Session.lease_token + 1))
 
 
 def check_at_rest(seen: Seen, at: datetime, field: str) -> None:

@@ -18,7 +18,9 @@ from overnight.ids import TASK, new_id
 from overnight.models import Session, Task
 from overnight.states import (
     TASK_MOVES,
+    UNCLOSED,
     Life,
+    Origin,
     Priority,
     StopRequest,
     TaskStatus,
@@ -29,6 +31,7 @@ from overnight.store import abandon, events, task_limits, tasks
 from overnight.store.bulk import insert_rows
 from overnight.store.clock import after, now
 from overnight.store.events import Draft
+from overnight.store.leases import IS_OPEN
 from overnight.store.places import reserve
 from overnight.store.prepared import Prepared
 from overnight.store.task_limits import NO_CHANGE, TaskLimits
@@ -37,13 +40,15 @@ from overnight.store.task_limits import NO_CHANGE, TaskLimits
 WAKE_GRACE = 2.0
 
 LEASED = and_(col(Session.lease_expires_at).is_not(None), col(Session.lease_expires_at) > now())
+#: Nobody is to be woken: an owner sees what has come before he lets go, and a paused session waits to be resumed.
+UNSTIRRED = or_(LEASED, col(Session.life) == Life.PAUSED)
 
 CALL_ATTENTION = (
     update(Session)
     .where(
         col(Session.id) == bindparam("session_id"),
         col(Session.workspace_id) == bindparam("workspace"),
-        col(Session.life) == Life.ACTIVE,
+        IS_OPEN,
     )
     .values(
         inbox=Session.inbox + 1,
@@ -51,15 +56,24 @@ CALL_ATTENTION = (
         idle_since=None,
         notified_at=None,
         summary_attempts=0,
+        archiving_since=None,
         updated_at=now(),
-        wakes=case((LEASED, col(Session.wakes)), else_=Session.wakes + 1),
-        wake_at=case((or_(LEASED, col(Session.wakes) > 0), col(Session.wake_at)), else_=after(literal(WAKE_GRACE))),
+        wakes=case((UNSTIRRED, col(Session.wakes)), else_=Session.wakes + 1),
+        wake_at=case((or_(UNSTIRRED, col(Session.wakes) > 0), col(Session.wake_at)), else_=after(literal(WAKE_GRACE))),
     )
     .returning(
-        col(Session.inbox), col(Session.event_seq), col(Session.wakes), LEASED.label("leased"), now().label("now")
+        col(Session.inbox), col(Session.event_seq), col(Session.wakes), UNSTIRRED.label("unstirred"), now().label("now")
     )
 )
-YOUNG = or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age")))
+#: The settings say how old a session becomes of which nobody else has said so.
+YOUNG = or_(
+    col(Session.kept_until) > now(),
+    col(Session.ends_at) > now(),
+    and_(
+        col(Session.ends_at).is_(None),
+        or_(bindparam("max_age") <= 0, col(Session.created_at) > after(-bindparam("max_age"))),
+    ),
+)
 ACCEPT = Prepared(CALL_ATTENTION.where(YOUNG))
 
 # A statement of its own: inside the UPDATE that waits for the row it would count as of before the wait.
@@ -84,12 +98,13 @@ class NewTask:
     budget: Ceiling = NO_CEILING
     priority: Priority = Priority.INTERACTIVE
     note: list[dict[str, Any]] | None = None
+    agent: tuple[str, int] | None = None  # id and version of whose turn it is; None: the session's own
     id: str = field(default_factory=lambda: new_id(TASK))
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The session row after a caller raised its inbox. `wake`: nobody owns it and no wake-up is under way."""
+    """The session row after a caller raised its inbox. `wake`: it has no owner, and no wake-up is under way."""
 
     inbox: int
     event_seq: int
@@ -152,6 +167,8 @@ def insert_task(
         "content": new.content,
         "note": new.note,
         "labels": new.labels,
+        "agent_id": new.agent[0] if new.agent else None,
+        "agent_version": new.agent[1] if new.agent else None,
         "user_id": new.user_id,
         "deadline": new.deadline,
         "max_steps": new.max_steps,
@@ -236,16 +253,24 @@ def call_attention(connection: Connection, workspace_id: str, session_id: str, c
 
 def why_closed(connection: Connection, workspace_id: str, session_id: str) -> NotFound | SessionClosed:
     """The reason for which a session takes no task: the error to raise."""
-    statement = select(col(Session.life), col(Session.archive_reason)).where(
+    statement = select(col(Session.life), col(Session.archive_reason), col(Session.continued_by)).where(
         col(Session.id) == session_id, col(Session.workspace_id) == workspace_id, col(Session.life) != Life.DELETED
     )
     row = connection.execute(statement).first()
     if row is None:
         return NotFound(f"session {session_id} not found")
-    if row.life == Life.ACTIVE:
-        return SessionClosed(f"session {session_id} has reached its maximum age; start a new session")
+    if row.life in UNCLOSED:
+        why = "has reached its maximum age; extend it with POST /v1/sessions/{id}/extend, or start a new session"
+        return SessionClosed(f"session {session_id} {why}")
     reason = f" ({row.archive_reason})" if row.archive_reason else ""
-    return SessionClosed(f"session {session_id} is {row.life}{reason}; start a new session")
+    closed = f"session {session_id} is {row.life}{reason}"
+    if row.continued_by is not None:
+        return SessionClosed(
+            f"{closed} and goes on as {row.continued_by}; send it there", continued_by=row.continued_by
+        )
+    ways = [origin.value for origin in Origin]
+    how = 'resume it with POST /v1/sessions/{id}/resume and {"from": "summary"} or {"from": "full"}'
+    return SessionClosed(f"{closed}; {how}, or start a new session", resume_from=ways)
 
 
 def what_was_said(new: NewTask) -> list[Draft]:
@@ -269,4 +294,4 @@ def _is_cancelled(connection: Connection, task: Task) -> bool:
 
 
 def _attention(row: Row[Any]) -> Attention:
-    return Attention(row.inbox, row.event_seq, row.now, wake=not row.leased and row.wakes == 1)
+    return Attention(row.inbox, row.event_seq, row.now, wake=not row.unstirred and row.wakes == 1)

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from overnight import event_types
-from overnight.errors import LeaseLost
+from overnight.errors import LeaseLost, SessionPaused
 from overnight.models import Task, ToolCall
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import call_events, leases, pauses, tool_calls, turn_events, work
+from overnight.store import call_events, leases, nearing, pauses, tool_calls, turn_events, work
 from overnight.store.delivery import deliver
 from overnight.store.events import Draft
 from overnight.store.tool_calls import Move, Outcome
@@ -25,12 +25,14 @@ def carry_out(
 ) -> tuple[Turn, set[str]]:
     """Makes `moves`; an intent is committed here, before its call. Gives the turn, and the ids of the calls to run now.
 
-    A call that somebody has answered meanwhile stays as it is.
+    A call that somebody has answered meanwhile stays as it is. Raises `SessionPaused` where none may begin.
     """
     lease, task = turn.lease, turn.task
     starts = task.status != TaskStatus.RUNNING
     results = sum(move.outcome is not None for move in moves)
     stamp = leases.guard(connection, lease, events=starts + results + (progress is not None))
+    if stamp.is_paused:
+        raise SessionPaused(lease.session_id)
     made = [move for move in moves if tool_calls.make(connection, move)]
     if any(is_handed_out(move) for move in made):
         work.queue(connection, lease.workspace_id, lease.session_id, lease.environment_id)
@@ -78,6 +80,7 @@ def settle(connection: Connection, turn: Turn, missing: Collection[str]) -> tupl
     left = [call for call in calls if call.status != CallStatus.DONE]
     if not left:
         task, place, said = deliver(connection, task, calls)
+        nearing.tell(connection, lease, turn.limits, place.ledger_seq, added=len(said))
         lease = replace(lease, ledger_seq=place.ledger_seq, now=place.now)
         return replace(turn, lease=lease, task=task), said
     if any(_can_run(call, stamp.now) and call.id not in missing for call in left):

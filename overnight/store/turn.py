@@ -1,7 +1,7 @@
 """A task in the hands of its owner, and the writes that all verbs of an owner are made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,10 @@ from sqlalchemy import Connection, bindparam
 from sqlmodel import col
 
 from overnight.errors import LeaseLost
-from overnight.expiry import Limits
+from overnight.expiry import Limits, Standing
 from overnight.models import Session, Task
 from overnight.states import TaskStatus, WaitReason
-from overnight.store import calls, leases, tasks
+from overnight.store import calls, leases, nearing, tasks
 from overnight.store import events as record_of
 from overnight.store.calls import Call
 from overnight.store.events import Draft
@@ -117,9 +117,15 @@ def end_turn(
     statement: Prepared = GUARD_END,
     **values: Any,
 ) -> Stamp:
-    stamp = leases.guard(connection, turn.lease, events, statement, messages=messages, **calls.added(call), **values)
+    """`events` places are reserved for the caller, behind those for what is told of the session's length."""
+    places = events + turn.limits.lengths
+    stamp = leases.guard(connection, turn.lease, places, statement, messages=messages, **calls.added(call), **values)
     if call is not None:
-        calls.record(connection, turn.lease, stamp, turn.task, call)
+        calls.record(connection, turn.lease, stamp.now, turn.task, call)
+    if turn.limits.lengths:
+        length = Standing(stamp.ledger_seq, stamp.tokens)
+        drafts = nearing.told(turn.limits, length, messages=messages, call=call)
+        record(connection, turn.lease, replace(stamp, event_seq=stamp.event_seq - events), drafts)
     return stamp
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from overnight import event_types, expiry
-from overnight.errors import LeaseLost
+from overnight.errors import LeaseLost, SessionPaused
 from overnight.expiry import Limits
 from overnight.models import Task, ToolCall
 from overnight.states import StopRequest, TaskStatus
-from overnight.store import abandon, call_events, calls, leases, ledger, tasks, tool_calls, turn_events
+from overnight.store import abandon, call_events, calls, leases, ledger, nearing, tasks, tool_calls, turn_events
 from overnight.store.calls import Call
 from overnight.store.events import Draft
 from overnight.store.leases import Lease, Stamp
@@ -26,11 +26,16 @@ LAST_WORDS = 2
 
 
 def begin(connection: Connection, lease: Lease, task: Task, limits: Limits) -> Turn:
-    """A step starts. A task that was running already has lost its worker and goes on."""
+    """A step starts. A task that was running already has lost its worker and goes on.
+
+    Raises `LeaseLost`, and `SessionPaused` where none may begin.
+    """
     resumed = task.status == TaskStatus.RUNNING
     span = turn_events.request_start(lease.model, task)
     drafts = [span] if resumed else [Draft(event_types.SESSION_RUNNING, task_id=task.id), span]
     stamp = leases.guard(connection, lease, events=len(drafts))
+    if stamp.is_paused:
+        raise SessionPaused(lease.session_id)
     if not resumed:
         task = start(connection, task, stamp)
     record(connection, lease, stamp, drafts)
@@ -123,9 +128,10 @@ def _finish(
     following = None if stamp.inbox == task.seq else tasks.head(connection, lease.session_id)
     if following is None:
         drafts += [turn_events.usage(stamp, task), idle]
-        wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now)
+        standing = lease.standing(stamp.ledger_seq, stamp.tokens)
+        wake = expiry.next_look(turn.limits, created_at=lease.created_at, now=stamp.now, standing=standing)
         leases.let_go(connection, lease, wake, idle_since=stamp.now)
-    elif chain and is_due(following, stamp.now) and is_plain(following) and not lease.has_budget:
+    elif chain and not stamp.is_paused and is_due(following, stamp.now) and _may_chain(lease, task, following):
         begun = start(connection, following, stamp)
         span = turn_events.request_start(lease.model, following)
         record(connection, lease, stamp, [*drafts, span])
@@ -134,9 +140,15 @@ def _finish(
     return following
 
 
+def _may_chain(lease: Lease, task: Task, following: Task) -> bool:
+    return is_plain(following) and not lease.has_budget and task.agent_id is None
+
+
 def is_plain(task: Task) -> bool:
-    """It may begin unseen: nothing of it is done, nobody wants it stopped, and no limit can have been reached."""
-    return task.steps == 0 and task.stop_request is None and task.deadline is None and is_unlimited(task)
+    """It may begin unseen: nothing of it is done, nobody wants it stopped, no limit can have been reached, and it is
+    the session's own agent's."""
+    untouched = task.steps == 0 and task.stop_request is None
+    return untouched and task.deadline is None and is_unlimited(task) and task.agent_id is None
 
 
 def is_unlimited(task: Task) -> bool:
@@ -157,8 +169,9 @@ def _without_open_calls(connection: Connection, turn: Turn, why: str) -> Turn:
     if not turn.task.open_calls:
         return turn
     leases.guard(connection, turn.lease, events=0)
-    task = abandon.open_calls(connection, turn.task, why)
+    before, task = turn.lease.ledger_seq, abandon.open_calls(connection, turn.task, why)
     assert task.ledger_end is not None
+    nearing.tell(connection, turn.lease, turn.limits, task.ledger_end, added=task.ledger_end - before)
     return replace(turn, lease=replace(turn.lease, ledger_seq=task.ledger_end), task=task)
 
 
@@ -192,4 +205,4 @@ def _exchange(turn: Turn, reply: Reply) -> list[dict[str, Any]]:
         "context": turn.lease.context,
     }
     before = [{"role": role, "content": content} for role, content in turn.spoken]
-    return [{"task_id": task.id, **message} for message in (*before, answer)]
+    return [{**ledger.by(task), **message} for message in (*before, answer)]

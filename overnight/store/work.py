@@ -12,7 +12,7 @@ from sqlmodel import col
 from overnight.environment_models import Work
 from overnight.ids import WORK, new_id
 from overnight.models import Session, Task, ToolCall
-from overnight.states import LIVE, UNFINISHED, WORK_MOVES, CallStatus, Life, WorkState, one_of, sources
+from overnight.states import LIVE, UNCLOSED, UNFINISHED, WORK_MOVES, CallStatus, WorkState, one_of, sources
 from overnight.store.clock import after, now, read_clock
 from overnight.store.rows import first
 from overnight.tools.kinds import Kind
@@ -99,7 +99,7 @@ def _is_owed(connection: Connection, session_id: str) -> bool:
             col(ToolCall.task_id).in_(unfinished),
             col(ToolCall.status) == CallStatus.AWAITED,
             col(ToolCall.kind) == Kind.ENVIRONMENT,
-            col(Session.life) == Life.ACTIVE,
+            col(Session.life).in_(UNCLOSED),
         )
         .limit(1)
     )

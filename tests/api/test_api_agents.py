@@ -204,7 +204,8 @@ def test_a_task_starts_with_an_agent(client: TestClient) -> None:
     own = session_of(agent={"type": "agent", "id": agent["id"], "version": 1}, model="other", system="S", max_tokens=5)
     assert (own["model"], own["agent"]["system"], own["max_tokens"]) == ("other", "S", 5)
     assert session_of()["agent"]["id"] == session_of(agent="agent_default")["agent"]["id"] == "agent_default"
-    error = refused(client.post("/v1/tasks", json={"prompt": "x", "session_id": own["id"], "agent": agent["id"]}))
+    other = {"type": "agent_with_overrides", "id": agent["id"], "system": "Be long."}
+    error = refused(client.post("/v1/tasks", json={"prompt": "x", "session_id": own["id"], "agent": other}))
     assert error["details"]["field"] == "agent"
 
 

@@ -36,7 +36,6 @@ BODIES = [
     ("/v1/tasks", {"prompt": "x", "colour": "red"}, "colour"),
     ("/v1/tasks", {"prompt": "x", "agent": "agent_other"}, "agent"),
     ("/v1/tasks", {"prompt": "x", "agent": {"type": "agent", "id": "agent_default", "version": 2}}, "agent.version"),
-    ("/v1/tasks", {"prompt": "x", "session_id": "sesn_1", "agent": "agent_default"}, "agent"),
     ("/v1/tasks", {"prompt": "x", "priority": 1}, "priority"),
     ("/v1/tasks", {"prompt": "x", "deadline": AT}, "deadline"),
     ("/v1/tasks", {"prompt": "x", "budget": {}}, "budget"),

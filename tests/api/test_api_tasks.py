@@ -48,6 +48,7 @@ def test_a_prompt_makes_a_session_and_a_task(client: TestClient) -> None:
             "cache_read_input_tokens": 0,
         },
         "cost_usd": 0.0,
+        "agent": None,
         "user_id": "u1",
         "metadata": {"a": "b"},
         "created_at": task["created_at"],

@@ -123,6 +123,25 @@ def test_sessions_from_list_to_delete(client: Shell) -> None:
     client.run("sessions", "show", session_id).expect(2)
 
 
+def test_a_session_is_paused_forked_and_gone_back_to(client: Shell) -> None:
+    session_id = client.run("submit", "Say hello.", "--wait", "60", "--json").expect(0).json["session_id"]
+    taken = client.run("sessions", "snapshot", session_id, "the first").expect(0).out.strip()
+    assert "paus" in client.run("sessions", "pause", session_id).expect(0).err
+    assert session_id in client.run("sessions", "list", "--state", "paused", "--state", "pausing").expect(0).out
+    client.run("sessions", "resume", session_id).expect(0)
+    client.run("sessions", "update", session_id, "--notes", "Mind.", "--metadata", "team=a").expect(0)
+    assert session_id in client.run("sessions", "list", "--metadata", "team=a").expect(0).out
+    fork = client.run("sessions", "fork", session_id, "--at", "2", "--title", "Other").expect(0).out.strip()
+    shown = client.run("sessions", "show", fork).expect(0).out
+    assert f"{session_id} at 2" in shown
+    back = client.run("sessions", "restore", session_id, taken, "--json").expect(0).json
+    assert (back["forked_at"], back["notes"]) == (2, "Mind.")
+    assert taken in client.run("sessions", "snapshots", session_id).expect(0).out
+    compared = client.run("sessions", "compare", session_id, "the first", fork).expect(0)
+    assert "the same up to message 2" in compared.err
+    assert "at: " in client.run("sessions", "fork", session_id, "--at", "9").expect(2).err
+
+
 def test_a_steering_text_does_not_steer_when_it_is_json_either(client: Shell) -> None:
     task = client.run("submit", "x", "--title", "\x1b[2Jgone", "--wait", "60", "--json").expect(0).json
     assert "\x1b" not in client.run("sessions", "list").expect(0).out

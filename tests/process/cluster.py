@@ -14,6 +14,7 @@ from redis import Redis
 from sqlalchemy import Row, text
 
 from overnight.after_commit import AfterCommit
+from overnight.crypto import masters
 from overnight.models import DEFAULT_WORKSPACE, Task
 from overnight.store import keys, ledger, sessions, submissions, tasks
 from overnight.store.database import Database, is_down
@@ -43,7 +44,7 @@ class Cluster:
         self.folder = folder
         self.redis_port, self.sim_port, self.api_port = free_port(), free_port(), free_port()
         self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
-        self.database = Database(database_url)
+        self.database = Database(database_url, masters=masters.read(settings.get("encryption_keys", "")))
         self.processes: dict[str, Process] = {}
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))},

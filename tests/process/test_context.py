@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from overnight.models import Message
+from overnight.rate_limits import learned
 from tests.process.cluster import Cluster, until
 from tests.process.conftest import MakeCluster, at_work
 
@@ -116,6 +117,19 @@ def test_a_summary_needs_room_in_the_budget_as_any_request(cluster: Cluster) -> 
     cluster.wait_until_idle()
     assert summaries(cluster) == 1
     assert {row[0] for row in cluster.rows("SELECT status FROM tasks")} == {"succeeded"}
+
+
+def test_a_summary_counts_against_the_limits_of_the_model_that_writes_it(make_cluster: MakeCluster) -> None:
+    cluster = at_work(make_cluster(summary_model="claude-opus-5-5"))
+    cluster.start_api()
+    session_id = begin(cluster, {"id": "claude-haiku-4-5"}, {"type": "compact", "max_tokens": 1_000})
+    for turn in range(5):
+        say(cluster, session_id, f"{turn}: {PROMPT}")
+    cluster.wait_until_idle()
+    used = {row.model: row.purpose for row in cluster.rows("SELECT model, purpose FROM model_calls")}
+    assert used == {"claude-haiku-4-5": "step", "claude-opus-5-5": "compaction"}
+    families = {pool.family for pool in learned(cluster.redis_url)}
+    assert families == {"haiku", "opus"}
 
 
 def limit(tokens: int) -> Json:

@@ -47,6 +47,21 @@ def test_max_age_and_a_summary_that_fails(make_cluster: MakeCluster) -> None:
     assert task.status == "succeeded"
 
 
+def test_a_drain_over_the_summary_is_no_use_of_the_session(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(idle_ttl="2", expiry_notice="0", drain_seconds="0.1")
+    cluster.start_worker("w1")
+    cluster.start_beat()
+    cluster.wait_for_workers("w1")
+    cluster.wait_for(cluster.submit("hello"))
+    cluster.sim("POST", "/sim/faults", json={"latency": 60, "count": 1})
+    until(lambda: cluster.sim("GET", "/sim/stats")["in_flight"], "a summary under way")
+    [before] = cluster.rows("SELECT idle_since FROM sessions")
+    cluster.terminate("w1")
+    assert cluster.rows("SELECT idle_since FROM sessions WHERE lease_owner IS NULL") == [before]
+    cluster.start_worker("w2")
+    until(lambda: cluster.rows(archived(cluster)), "archived by another")
+
+
 def test_a_task_in_the_same_second(make_cluster: MakeCluster) -> None:
     """Sessions expire while tasks keep coming: each is run, or refused with a reason."""
     cluster = make_cluster(idle_ttl="2", expiry_notice="0", latency=0.2)

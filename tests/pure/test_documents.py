@@ -38,7 +38,7 @@ OURS = [
 def test_readme_has_its_two_commands() -> None:
     run, tests = re.findall(r"^pip install uv && (.+)$", README, re.MULTILINE)
     assert run.startswith("uv run overnight run ")
-    assert re.match(r"uv run (pytest|poe test)", tests)
+    assert re.match(r"uv run --extra agent-sdk (pytest|poe test)", tests)
 
 
 @pytest.mark.parametrize(("name", "line"), OURS)
@@ -80,7 +80,9 @@ def test_every_dependency_is_explained() -> None:
         for names, versions in rows
         for name, version in zip(names.split(", "), versions.split(", "), strict=True)
     }
-    asked = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+    project = PROJECT["project"]
+    extras = [library for extra in project["optional-dependencies"].values() for library in extra]
+    asked = [*project["dependencies"], *extras, *PROJECT["dependency-groups"]["dev"]]
     assert told == {name: _locked()[name] for name in map(_name, asked)}
 
 

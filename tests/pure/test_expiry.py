@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight.expiry import Expire, Keep, Limits, Notify, judge, next_look
-from overnight.states import ArchiveReason
+from overnight.expiry import NEVER, Expire, Keep, Limits, Near, Notify, Standing, judge, nears, next_look
+from overnight.states import ArchiveReason, OnExpiry
 
 BORN = datetime(2026, 11, 20, tzinfo=UTC)
 IDLE, MAX_AGE = ArchiveReason.IDLE, ArchiveReason.MAX_AGE
@@ -102,3 +102,44 @@ def test_a_session_is_never_expired_early_and_warned_once(
     else:
         raise AssertionError("four looks are more than any session needs")
     assert warnings <= 1
+
+
+def test_the_narrowest_that_says_something_counts() -> None:
+    wide = Limits(100, 200, 10)
+    assert wide.narrowed(None, {}, None) is wide
+    narrow = wide.narrowed({"idle_ttl": 5, "max_messages": 7}, {"idle_ttl": 900}, {"on_expiry": "delete"})
+    assert (narrow.idle_ttl, narrow.max_age, narrow.max_messages, narrow.on_expiry) == (900, 200, 7, OnExpiry.DELETE)
+
+
+@pytest.mark.parametrize(
+    ("standing", "verdict"),
+    [
+        (Standing(messages=9), Keep(at(1_000))),
+        (Standing(messages=10), Expire(ArchiveReason.TOO_LONG)),
+        (Standing(tokens=50), Expire(ArchiveReason.TOO_LONG)),
+        (Standing(messages=10, kept_until=at(500)), Keep(at(500))),
+        (Standing(ends_at=at(60)), Expire(MAX_AGE)),
+        (Standing(ends_at=at(60), kept_until=at(80)), Keep(at(80))),
+        (Standing(ends_at=NEVER), Keep(at(1_000))),
+    ],
+)
+def test_length_and_what_is_said_of_the_end(standing: Standing, verdict: object) -> None:
+    limits = Limits(1_000, 0, 0, max_messages=10, max_tokens=50)
+    assert judge(limits, created_at=BORN, idle_since=BORN, notified_at=None, now=at(70), standing=standing) == verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "near"),
+    [
+        ((8, 0), (9, 0), [Near("messages", 9, 10)]),
+        ((8, 0), (12, 0), [Near("messages", 12, 10)]),
+        ((6, 0), (8, 89), []),
+        ((9, 90), (10, 100), []),
+        ((8, 89), (10, 90), [Near("messages", 10, 10), Near("tokens", 90, 100)]),
+    ],
+    ids=["reached", "passed with the limit", "not yet", "told before", "both"],
+)
+def test_a_length_is_near_its_limit_once(before: tuple[int, int], after: tuple[int, int], near: list[Near]) -> None:
+    limits = Limits(0, 0, 0, max_messages=10, max_tokens=100)
+    assert nears(limits, Standing(*before), Standing(*after)) == near
+    assert nears(Limits(1, 1, 1), Standing(*before), Standing(*after)) == []

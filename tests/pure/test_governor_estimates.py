@@ -1,7 +1,8 @@
 """What a request is taken for before it is sent: cached tokens do not count, and short prompts are never cached."""
 
 from overnight.pricing import Tokens
-from worker.governor.estimate import CACHED_FOR, Estimates
+from overnight.prompt_cache import HOLDS
+from worker.governor.estimate import Estimates
 
 CACHED = Tokens(input_tokens=100, cache_read_tokens=4_000, cache_write_tokens=900, output_tokens=300)
 SHORT = Tokens(input_tokens=700, output_tokens=300)
@@ -16,7 +17,7 @@ def after(tokens: Tokens, *, seconds: float, new: float = 50.0) -> float:
 
 def test_what_the_cache_holds_is_free_while_it_holds() -> None:
     assert after(CACHED, seconds=10) == 300 + 50 + 100
-    assert after(CACHED, seconds=CACHED_FOR + 1) == 300 + 50 + 5_000
+    assert after(CACHED, seconds=HOLDS.total_seconds() + 1) == 300 + 50 + 5_000
 
 
 def test_a_short_prompt_counts_again_each_time() -> None:

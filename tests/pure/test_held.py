@@ -117,3 +117,24 @@ def test_only_leases_that_run_out_are_halted() -> None:
         holdings.halt_all(Halt.DRAIN)
         assert (old.reason, new.reason) == (Halt.LOST, Halt.DRAIN)
     assert holdings.every() == {}
+
+
+def test_a_pause_drops_a_request_and_lets_tools_finish() -> None:
+    held, call = Held(lease(), 1e9), Future[None]()
+    held.halt(Halt.PAUSE)
+    with held.calling(call, may_finish=True):
+        assert not call.cancelled()
+        held.halt(Halt.CANCEL)
+        assert call.cancelled(), "who wants it stopped does not wait"
+    assert held.reason is Halt.CANCEL
+    request = Future[None]()
+    with held.calling(request):
+        assert request.cancelled()
+
+
+def test_a_pause_holds_for_the_next_task_too() -> None:
+    held = Held(lease(), 1e9)
+    held.turn_to("task_1")
+    held.halt(Halt.PAUSE)
+    held.turn_to("task_2")
+    assert held.reason is Halt.PAUSE

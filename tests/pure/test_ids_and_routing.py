@@ -29,6 +29,9 @@ def test_prefixes_are_public_and_do_not_change() -> None:
         "WORK": "work",
         "REQUEST": "req",
         "BUDGET": "bdgt",
+        "SNAPSHOT": "snap",
+        "TOMBSTONE": "tomb",
+        "TRANSCRIPT": "trns",
     }
 
 

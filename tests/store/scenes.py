@@ -81,8 +81,13 @@ def started(database: Database, owner: str = "node#1", **changes: Any) -> Turn:
     return begin(database, take(database, session_id, owner))
 
 
-def call(tokens: Tokens = Tokens(10, 20, 30, 0, 40), model: str = MODEL, outcome: str = "kept") -> Call:  # noqa: B008
-    return Call(model, tokens, duration_ms=5, message_id="msg_1", outcome=outcome)
+def call(
+    tokens: Tokens = Tokens(10, 20, 30, 0, 40),  # noqa: B008
+    model: str = MODEL,
+    outcome: str = "kept",
+    message_id: str = "msg_1",
+) -> Call:
+    return Call(model, tokens, duration_ms=5, message_id=message_id, outcome=outcome)
 
 
 def reply(words: str = "Done.", paid: Call | None = None) -> Reply:

@@ -7,7 +7,7 @@ import pytest
 from overnight.errors import InvalidRequest, NotFound, SessionClosed
 from overnight.models import DEFAULT_WORKSPACE
 from overnight.states import CallStatus, TaskStatus, WaitReason
-from overnight.store import answers, pending, sessions, tool_turns
+from overnight.store import answers, packs, pending, sessions, tool_turns
 from overnight.store.database import Database
 from overnight.tools.kinds import Kind
 from tests import asking
@@ -119,8 +119,16 @@ def test_the_same_answer_again_is_taken_when_all_is_over(database: Database) -> 
     with database.write() as connection:
         first = allow(connection, call)
         sessions.archive(connection, DEFAULT_WORKSPACE, parked.session_id)
+    is_packed = False
+    while not is_packed:
+        with database.write() as connection:
+            assert allow(connection, call).event == first.event
+            is_packed = packs.pack_some(connection, parked.session_id, 2)
+    assert events(database, parked.session_id) == []
     with database.write() as connection:
         assert allow(connection, call).event == first.event
+    with pytest.raises(SessionClosed), database.write() as connection:
+        deny(connection, call)
     with database.write() as connection:
         sessions.delete(connection, DEFAULT_WORKSPACE, parked.session_id)
     with pytest.raises(NotFound), database.write() as connection:

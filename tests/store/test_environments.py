@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from overnight.errors import EnvironmentArchived, InvalidRequest, NotFound
 from overnight.ids import WORKSPACE, new_id
 from overnight.models import DEFAULT_ENVIRONMENT, DEFAULT_WORKSPACE
-from overnight.store import environments, sessions, sweeps
+from overnight.store import environments, removal, sessions
 from overnight.store.database import Database
 from overnight.store.environments import NewEnvironment
 from overnight.store.sessions import NewSession
@@ -69,7 +69,7 @@ def test_it_is_deleted_when_no_session_is_in_it(database: Database) -> None:
         environments.remove(connection, DEFAULT_WORKSPACE, environment_id)
     with database.write() as connection:
         assert environments.page(connection, DEFAULT_WORKSPACE, limit=9, include_archived=True) == []
-        while not sweeps.purge(connection, task.session_id):
+        while not removal.purge(connection, task.session_id):
             pass
     assert all_work(database, task.session_id) == []
 

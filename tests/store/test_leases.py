@@ -3,7 +3,7 @@ from sqlalchemy import Connection
 
 from overnight.errors import LeaseLost
 from overnight.states import TaskStatus
-from overnight.store import leases, sessions, turns
+from overnight.store import leases, pins, sessions, turns
 from overnight.store.database import Database
 from overnight.store.leases import Lease
 from tests.store.scenes import (
@@ -187,3 +187,15 @@ def test_a_closed_session_cannot_be_taken(database: Database, close: object) -> 
 
 def test_an_unknown_session_cannot_be_taken(database: Database) -> None:
     assert try_to_take(database, "sesn_unknown") is None
+
+
+def test_an_owner_who_slept_through_a_reset_does_not_go_on_with_what_he_knew(database: Database) -> None:
+    session_id = new_session(database)
+    asleep = take(database, session_id)
+    change(database, session_id, lease_expires_at=-1.0)
+    with database.write() as connection:
+        pins.reset(connection, DEFAULT_WORKSPACE, session_id)
+    submit(database, session_id)
+    with pytest.raises(LeaseLost):
+        begin(database, asleep)
+    assert begin(database, take(database, session_id)).lease.context == session(database, session_id).context == 1

@@ -88,7 +88,7 @@ def test_an_archive_has_its_summary_or_says_why_not(
     archived, terminated = events(database, row.id)[-2:]
     assert archived.payload == {"reason": "idle", "summary": summary, "summary_error": problem}
     assert (terminated.type, terminated.seq) == ("session.status_terminated", row.event_seq)
-    with pytest.raises(SessionClosed, match=r"is archived \(idle\); start a new session"):
+    with pytest.raises(SessionClosed, match=r"is archived \(idle\); resume it"):
         submit(database, row.id)
 
 
@@ -140,7 +140,7 @@ def test_a_task_behind_a_verb_that_lets_go_wakes_the_session(database: Database,
 
 def test_a_task_behind_the_archive_gets_a_clear_error(database: Database) -> None:
     lease = idle(database)
-    with pytest.raises(SessionClosed, match=r"is archived \(idle\); start a new session"):
+    with pytest.raises(SessionClosed, match=r"is archived \(idle\); resume it"):
         meanwhile(
             database,
             lambda connection: VERBS["archive"](connection, lease),

@@ -13,7 +13,7 @@ from overnight.ids import WORKSPACE, new_id
 from overnight.models import DEFAULT_WORKSPACE, ModelCall
 from overnight.periods import Period, end_of, start_of
 from overnight.pricing import Tokens
-from overnight.store import budgets, pauses, shared_budgets, sweeps, tasks
+from overnight.store import budgets, pauses, removal, shared_budgets, tasks
 from overnight.store.database import Database
 from overnight.store.shared_budgets import Seen
 from overnight.store.turn import Turn
@@ -293,7 +293,7 @@ def test_what_was_spent_stays_when_its_session_is_purged(database: Database) -> 
     turn = begun(database)
     succeed(database, turn)
     with database.write() as connection:
-        while not sweeps.purge(connection, turn.task.session_id):
+        while not removal.purge(connection, turn.task.session_id):
             pass
     assert seen(database, budget).standing.spent.nanousd == COST
 

@@ -143,7 +143,7 @@ def test_a_session_past_its_age_takes_no_task(database: Database, max_age: float
     if not closed:
         assert submit(database, session_id, max_age=max_age).task.seq == 1
         return
-    with pytest.raises(SessionClosed, match=f"session {session_id} has reached its maximum age; start a new session"):
+    with pytest.raises(SessionClosed, match=f"session {session_id} has reached its maximum age; extend it"):
         submit(database, session_id, max_age=max_age)
     assert session(database, session_id).inbox == 0
 
@@ -152,11 +152,9 @@ def test_an_archived_session_says_that_it_is(database: Database) -> None:
     session_id = new_session(database)
     with database.write() as connection:
         sessions.archive(connection, DEFAULT_WORKSPACE, session_id)
-    with pytest.raises(
-        SessionClosed, match=rf"session {session_id} is archived \(user\); start a new session"
-    ) as caught:
+    with pytest.raises(SessionClosed, match=rf"session {session_id} is archived \(user\); resume it") as caught:
         submit(database, session_id)
-    assert caught.value.details == {"error_code": "session_closed"}
+    assert caught.value.details == {"error_code": "session_closed", "resume_from": ["summary", "full"]}
     assert [event.type for event in events(database, session_id)] == ["session.archived", "session.status_terminated"]
 
 

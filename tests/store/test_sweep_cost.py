@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
-from overnight.store import leases, sweeps, tasks, work, work_pages, work_turns
+from overnight.states import Removal
+from overnight.store import leases, retention, sweeps, tasks, tombstones, work, work_pages, work_turns
 from overnight.store.database import Database
+from overnight.store.retention import Periods, Rules
 from tests.conftest import TEMPLATE
 from tests.servers import Postgres
+from tests.store.statements import recorded
 
 FEW, MANY = 1_000, 20_000
 
@@ -37,16 +39,23 @@ KEYS = """
 INSERT INTO idempotency_keys (workspace_id, key, fingerprint, status, body, created_at)
 SELECT 'w', 'k' || n, 'f', 200, '{}', now() FROM generate_series(1, :count) n"""
 FIVE_DUE = """
-UPDATE sessions SET wake_at = now() - interval '1 second'
+UPDATE sessions SET wake_at = now() - interval '1 second',
+    idle_since = CASE WHEN id IN ('sesn_4', 'sesn_5') THEN idle_since END
 WHERE id IN ('sesn_1', 'sesn_2', 'sesn_3', 'sesn_4', 'sesn_5')"""
 FOUR_OWNED = """
 UPDATE sessions SET lease_owner = 'a#1', lease_expires_at = now()
 WHERE id IN ('sesn_6', 'sesn_7', 'sesn_8', 'sesn_9')"""
 
+MONTH = Rules(Periods(archived_days=30), {})
+ITS_MONTH = Rules(Periods(), {"w": {"idle_days": 30, "archived_days": 30, "deleted_days": None}})
+
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "what is due": sweeps.take_due,
-    "what is deleted": lambda connection: sweeps.purgeable(connection, 0.0),
-    "what is past its retention": lambda connection: sweeps.purgeable(connection, 30.0),
+    "whose end is due": sweeps.take_due,
+    "what is deleted": lambda connection: retention.purgeable(connection, Rules(Periods(), {}), 50),
+    "what is past its retention": lambda connection: retention.outlived(connection, MONTH, 50),
+    "what a workspace keeps no longer": lambda connection: retention.outlived(connection, ITS_MONTH, 50),
+    "who is being erased": lambda connection: tombstones.unfinished(connection, Removal.USER, 50),
     "which keys are old": sweeps.forget_idempotency_keys,
     "what is to stop": tasks.stopping,
     "what a predecessor held": lambda connection: leases.free_predecessor(connection, "a#2"),
@@ -73,21 +82,6 @@ def small_and_large(postgres_server: Postgres) -> Iterator[tuple[Database, Datab
     yield databases[0], databases[1]
     for database in databases:
         database.close()
-
-
-@contextmanager
-def recorded(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that are sent meanwhile."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def plans(database: Database, ask: Callable[[Connection], object]) -> list[dict[str, Any]]:
@@ -135,18 +129,22 @@ def test_no_question_costs_more_with_more_sessions(small_and_large: tuple[Databa
 
 
 def test_what_is_due_is_found_by_its_index(small_and_large: tuple[Database, Database]) -> None:
-    find, mark = plans(small_and_large[1], QUESTIONS["what is due"])
-    assert [node["Index Name"] for node in nodes(find) if "Index Name" in node] == ["session_due"]
-    assert all("Seq Scan" not in node["Node Type"] for plan in (find, mark) for node in nodes(plan))
-    assert find["Actual Rows"] == 5
+    at_work, idle, mark = plans(small_and_large[1], QUESTIONS["what is due"])
+    for find, index, rows in ((at_work, "session_due", 3), (idle, "session_ends", 2)):
+        assert [node["Index Name"] for node in nodes(find) if "Index Name" in node] == [index]
+        assert find["Actual Rows"] == rows
+    assert all("Seq Scan" not in node["Node Type"] for plan in (at_work, idle, mark) for node in nodes(plan))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_on_sqlite_indexes_serve_as_well(database: Database) -> None:
     wanted = {
         "what is due": "session_due (wake_at<?)",
+        "whose end is due": "session_ends (wake_at<?)",
         "what is deleted": "session_purge (life=?",
         "what is past its retention": "archived_at<?)",
+        "what a workspace keeps no longer": "session_idle (workspace_id=? AND idle_since>? AND idle_since<?)",
+        "who is being erased": "tombstone_open",
         "which keys are old": "idempotency_age (created_at<?)",
         "what is to stop": "task_stops",
         "whether there is work": "work_live",
@@ -158,6 +156,7 @@ def test_on_sqlite_indexes_serve_as_well(database: Database) -> None:
         with database.engine.connect() as connection:
             with recorded(database) as sent:
                 QUESTIONS[question](connection)
-            statement, parameters = next((one, given) for one, given in sent if not one.startswith("BEGIN"))
-            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            asked = [one for one in sent if not one[0].startswith("BEGIN")]
+            plans = (connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", given).all() for one, given in asked)
+            steps = [step for plan in plans for step in plan]
         assert any(index in step.detail for step in steps), (question, steps)

@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col
 
 from overnight.errors import IdempotencyMismatch
 from overnight.models import Event, Idempotency, Message, Session, Task
-from overnight.store import idempotency, sessions, submissions, sweeps
+from overnight.store import idempotency, removal, sessions, submissions, sweeps
 from overnight.store.clock import after
 from overnight.store.database import Database
 from overnight.store.idempotency import Answer
@@ -37,9 +37,9 @@ def sweep(database: Database, batch: int = 500) -> list[str]:
         return list(sweeps.take_due(connection, batch))
 
 
-def due_since(database: Database, seconds: float, session_id: str | None = None) -> str:
+def due_since(database: Database, seconds: float, session_id: str | None = None, *, is_idle: bool = False) -> str:
     session_id = session_id or new_session(database)
-    change(database, session_id, wake_at=-seconds)
+    change(database, session_id, wake_at=-seconds, idle_since=-seconds if is_idle else None)
     return session_id
 
 
@@ -72,6 +72,13 @@ def test_a_live_lease_is_untouched(database: Database) -> None:
 def test_a_sweep_is_bounded(database: Database) -> None:
     waiting = [due_since(database, 100 - place) for place in range(5)]
     assert [sweep(database, batch=2) for _ in range(4)] == [waiting[:2], waiting[2:4], waiting[4:], []]
+
+
+def test_a_crowd_whose_end_has_come_does_not_hold_up_work(database: Database) -> None:
+    crowd = [due_since(database, 100 - place, is_idle=True) for place in range(5)]
+    at_work = due_since(database, 1)
+    with database.write() as connection:
+        assert list(sweeps.take_due(connection, batch=2, endings=3)) == [at_work, *crowd[:3]]
 
 
 def test_who_is_not_taken_is_left_alone_for_longer_and_longer(database: Database) -> None:
@@ -143,7 +150,7 @@ def rows_of(database: Database, session_id: str) -> list[int]:
 
 def purge(database: Database, session_id: str, batch: int) -> bool:
     with database.write() as connection:
-        return sweeps.purge(connection, session_id, batch)
+        return removal.purge(connection, session_id, batch)
 
 
 def test_a_purge_goes_in_batches_and_takes_the_session_last(database: Database) -> None:
@@ -169,21 +176,6 @@ def test_a_purge_goes_in_batches_and_takes_the_session_last(database: Database) 
     assert left == [kept]
     assert rows_of(database, kept) == untouched
     assert purge(database, gone, batch=2) is True
-
-
-def test_what_is_deleted_or_past_its_retention_is_purged(database: Database) -> None:
-    active, young, old, deleted = (new_session(database) for _ in range(4))
-    with database.write() as connection:
-        sessions.archive(connection, DEFAULT_WORKSPACE, young)
-        sessions.archive(connection, DEFAULT_WORKSPACE, old)
-        sessions.delete(connection, DEFAULT_WORKSPACE, deleted)
-    change(database, active, created_at=-1e7)
-    change(database, old, archived_at=-3 * 86_400.0)
-    with database.read() as connection:
-        assert set(sweeps.purgeable(connection, 2.0)) == {old, deleted}
-        assert set(sweeps.purgeable(connection, 0.0)) == {deleted}
-        assert set(sweeps.purgeable(connection, 4.0)) == {deleted}
-        assert len(sweeps.purgeable(connection, 2.0, batch=1)) == 1
 
 
 def test_a_repeat_answers_as_the_first_did_and_only_for_the_same_request(database: Database) -> None:

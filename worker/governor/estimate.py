@@ -3,14 +3,11 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from overnight import prompt_cache
 from overnight.pricing import Tokens
 
 #: What a reply is taken for when none was seen yet.
 FIRST_REPLY = 400.0
-#: Claude's prompt cache holds five minutes; less the time until the request is there.
-CACHED_FOR = 270.0
-#: Shorter prompts are not cached.
-CACHED_FROM = 1_024
 MOST_SESSIONS = 10_000
 
 
@@ -44,8 +41,9 @@ class Estimates:
         """
         last = self._last.get(session_id)
         if last is None:  # another process asked: a short context is cached nowhere
-            return max(new + (context if context < CACHED_FROM else 0.0), mean)
-        return last.reply + new + last.prompt - (last.cached if now - last.at < CACHED_FOR else 0.0)
+            return max(new + (context if context < prompt_cache.SHORTEST else 0.0), mean)
+        is_held = now - last.at < prompt_cache.HOLDS.total_seconds()
+        return last.reply + new + last.prompt - (last.cached if is_held else 0.0)
 
 
 def output(max_tokens: int, mean: float) -> float:

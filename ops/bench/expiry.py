@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, text, update
 from sqlmodel import col
 
 from ops.bench.crowd import copy_records, copy_sessions, named
-from ops.bench.ground import connected, ground
+from ops.bench.ground import ground
 from ops.bench.ours import overnight
 from ops.bench.phases import HEADER
 from ops.bench.steady import Steady
@@ -90,8 +90,7 @@ def _trial(asked: argparse.Namespace) -> Iterator[tuple[Steady, Database]]:
         running_simulator(*latency) as claude,
         overnight(place, "expiry", claude.url, asked.workers, asked.slots, True) as ours,
         closing(Database(ours.database_url)) as database,
-        connected(ours.database_url.replace("postgresql+psycopg", "postgresql")) as connection,
-        closing(Steady(ours, connection, asked.pace)) as turns,
+        closing(Steady(ours, asked.pace)) as turns,
     ):
         yield turns, database
 

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from ops.bench.ground import connected, ground, rows
+from ops.bench.ground import ground
 from ops.bench.ours import Overnight, overnight
 from ops.simulator.running import RunningSimulator, running_simulator
 from overnight.after_commit import AfterCommit
@@ -49,17 +48,16 @@ class Phase:
 
 
 class Trial:
-    def __init__(self, claude: RunningSimulator, ours: Overnight, connection: Any) -> None:
+    def __init__(self, claude: RunningSimulator, ours: Overnight) -> None:
         self._claude = claude
         self._ours = ours
-        self._connection = connection
         self._since, self._seen = time.monotonic(), self._claude.stats()
 
     def phase(self, name: str, seconds: float, *, minutes_before: float = 0.0, is_storm: bool = False) -> Phase:
         """Watches until so long after the last phase, when so many minutes' worth was there to be used at once."""
         held = 0
         while time.monotonic() - self._since < seconds:
-            held = max(held, int(rows(self._connection, HELD)[0][0]))
+            held = max(held, int(self._ours.ask(HELD)[0][0]))
             time.sleep(SAMPLE)
         now, seen = time.monotonic(), self._claude.stats()
         took = now - self._since
@@ -73,7 +71,7 @@ class Trial:
         return phase
 
     def failed(self) -> int:
-        return int(rows(self._connection, FAILED)[0][0])
+        return int(self._ours.ask(FAILED)[0][0])
 
 
 def main(arguments: list[str]) -> int:
@@ -100,17 +98,10 @@ def _trial(asked: argparse.Namespace) -> Iterator[tuple[Trial, RunningSimulator]
     limits = ("--rpm", str(asked.rpm), "--itpm", str(asked.itpm), "--otpm", str(asked.otpm))
     with ground() as place, chdir(place.folder), running_simulator("--no-record", "--latency", "1", *limits) as claude:
         slots = 25 * asked.workers
-        with (
-            overnight(place, "governor", claude.url, asked.workers, slots, True) as ours,
-            _questions(ours) as connection,
-        ):
-            trial = Trial(claude, ours, connection)
+        with overnight(place, "governor", claude.url, asked.workers, slots, True) as ours:
+            trial = Trial(claude, ours)
             _submit(ours, asked)
             yield trial, claude
-
-
-def _questions(ours: Overnight) -> Any:
-    return connected(ours.database_url.replace("postgresql+psycopg", "postgresql"))
 
 
 def _submit(ours: Overnight, asked: argparse.Namespace) -> None:

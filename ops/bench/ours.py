@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -33,11 +33,15 @@ class Overnight:
         self.processes = processes
         self._connection = connection
 
+    def ask(self, query: str) -> Sequence[Any]:
+        """The rows that answer it, in a transaction of its own."""
+        return rows(self._connection, query)
+
     def settled(self) -> int:
-        return int(rows(self._connection, SETTLED)[0][0])
+        return int(self.ask(SETTLED)[0][0])
 
     def ledgers(self) -> Ledgers:
-        told = rows(self._connection, LEDGERS)
+        told = self.ask(LEDGERS)
         return by_session((session, Line(role, _text(content), float(at))) for session, role, content, at in told)
 
 

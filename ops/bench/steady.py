@@ -1,11 +1,7 @@
 """Turns that come at a steady pace, whatever else is going on."""
 
 import time
-from typing import Any
 
-from psycopg import Connection
-
-from ops.bench.ground import rows
 from ops.bench.ours import Overnight
 from ops.bench.phases import Phase
 from ops.bench.store_door import StoreDoor
@@ -24,9 +20,9 @@ SESSIONS = 40
 class Steady:
     """`pace` a second, to forty sessions in turn."""
 
-    def __init__(self, ours: Overnight, connection: Connection[Any], pace: float) -> None:
+    def __init__(self, ours: Overnight, pace: float) -> None:
         self._door = StoreDoor(4, ours.database_url, ours.door["redis_url"])
-        self._connection = connection
+        self._ours = ours
         self._pause = 1 / pace
         self._number = 0
 
@@ -45,19 +41,19 @@ class Steady:
         until = self._ask(CLOCK)
         while self._ask(OPEN) > 0:
             time.sleep(0.1)
-        turns = [float(row[0]) for row in rows(self._connection, TURNS.format(since, until))]
+        turns = [float(row[0]) for row in self._ours.ask(TURNS.format(since, until))]
         phase = Phase(name, ended[-1][0], turns, ended)
         print(phase, flush=True)
         return phase
 
     def ended(self) -> tuple[int, int]:
         """How many sessions have ended, and how many of these with a summary."""
-        all_of_them, summarised = rows(self._connection, ENDED)[0]
+        all_of_them, summarised = self._ours.ask(ENDED)[0]
         return int(all_of_them), int(summarised)
 
     def a_session(self) -> str:
         """One that was had, and is idle."""
-        return str(rows(self._connection, ANY)[0][0])
+        return str(self._ours.ask(ANY)[0][0])
 
     def close(self) -> None:
         self._door.close()
@@ -67,4 +63,4 @@ class Steady:
         self._door.submit(Turn(f"s{self._number % SESSIONS}", self._number))
 
     def _ask(self, query: str) -> float:
-        return float(rows(self._connection, query)[0][0])
+        return float(self._ours.ask(query)[0][0])

@@ -113,12 +113,11 @@ class Client:
         return list(self._every(f"/v1/sessions/{_id(session_id)}/snapshots", {"limit": 100}))
 
     def restore(self, session_id: str, snapshot_id: str, wish: Json) -> Json:
-        return self._create(f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}/restore", wish)
+        return self._create(f"{_of_snapshot(session_id, snapshot_id)}/restore", wish)
 
     def compare(self, session_id: str, snapshot_id: str, other: str | None) -> Json:
         params = {"with": other} if other else {}
-        path = f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}/compare"
-        return self._call("GET", path, params=params)
+        return self._call("GET", f"{_of_snapshot(session_id, snapshot_id)}/compare", params=params)
 
     def export(self, session_id: str | None, user_id: str | None, file: IO[bytes]) -> int:
         """Writes the file of a session or a user, as it comes; gives how many bytes."""
@@ -257,6 +256,11 @@ def _message(response: httpx2.Response) -> str:
 def _of_user(user_id: str) -> str:
     """Ids of users are their callers': any text."""
     return f"/v1/users/{quote(user_id, safe='')}"
+
+
+def _of_snapshot(session_id: str, snapshot_id: str) -> str:
+    """A snapshot's name is any text, too."""
+    return f"/v1/sessions/{_id(session_id)}/snapshots/{quote(snapshot_id, safe='')}"
 
 
 def _id(value: str) -> str:

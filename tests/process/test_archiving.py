@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.process.cluster import Cluster, until
-from tests.process.conftest import MakeCluster
+from tests.process.conftest import MakeCluster, at_work
 from tests.process.invariants import assert_ledgers_are_whole
 
 SESSIONS = "/v1/sessions"
@@ -20,11 +20,8 @@ def summarising(cluster: Cluster) -> bool:
 
 
 def test_its_owner_is_killed_over_the_summary(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(latency=1.5, lease_ttl="3")
-    cluster.start_worker("w1")
-    cluster.start_beat()
+    cluster = at_work(make_cluster(latency=1.5, lease_ttl="3"))
     cluster.start_api()
-    cluster.wait_for_workers("w1")
     made = post(cluster, SESSIONS, {"expiry": {"on_expiry": "delete"}})
     done = cluster.wait_for(cluster.submit("Hello.", made["id"]))
     dropped = cluster.submit("And then?", made["id"])
@@ -49,11 +46,8 @@ def archived(cluster: Cluster, session_id: str) -> dict[str, Any] | None:
 
 
 def test_a_task_that_comes_over_the_summary_wins(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(latency=1.5)
-    cluster.start_worker("w1")
-    cluster.start_beat()
+    cluster = at_work(make_cluster(latency=1.5))
     cluster.start_api()
-    cluster.wait_for_workers("w1")
     session_id = cluster.wait_for(cluster.submit("Hello.")).session_id
     post(cluster, f"{SESSIONS}/{session_id}/archive", {"summary": True})
     until(lambda: summarising(cluster), "a summary under way")

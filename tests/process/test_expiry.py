@@ -4,7 +4,7 @@ import threading
 
 from overnight.errors import SessionClosed
 from tests.process.cluster import until
-from tests.process.conftest import MakeCluster
+from tests.process.conftest import MakeCluster, at_work
 
 
 def archived(cluster: object) -> str:
@@ -48,10 +48,7 @@ def test_max_age_and_a_summary_that_fails(make_cluster: MakeCluster) -> None:
 
 
 def test_a_drain_over_the_summary_is_no_use_of_the_session(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(idle_ttl="2", expiry_notice="0", drain_seconds="0.1")
-    cluster.start_worker("w1")
-    cluster.start_beat()
-    cluster.wait_for_workers("w1")
+    cluster = at_work(make_cluster(idle_ttl="2", expiry_notice="0", drain_seconds="0.1"))
     cluster.wait_for(cluster.submit("hello"))
     cluster.sim("POST", "/sim/faults", json={"latency": 60, "count": 1})
     until(lambda: cluster.sim("GET", "/sim/stats")["in_flight"], "a summary under way")

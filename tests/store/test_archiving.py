@@ -77,7 +77,7 @@ def test_it_cancels_at_once_and_its_next_owner_ends_it(database: Database) -> No
         assert (task(database, one.id).status, task(database, one.id).stop_reason) == ("cancelled", "session archived")
     row = session(database, turn.task.session_id)
     assert (row.life, row.lease_owner, row.archived_at, row.wakes) == (Life.ACTIVE, None, None, 1)
-    assert row.archiving_since == row.idle_since is not None
+    assert None not in (row.archiving_since, row.idle_since)
     assert row.wake_at is not None, "should the wake-up be lost"
     told = events(database, row.id)[-4:]
     assert [event.type for event in told] == [*["task.cancelled"] * 2, "session.status_idle", "session.expiring"]

@@ -66,6 +66,7 @@ def _archive_with(process: Process, held: Held, lease: Lease, reason: ArchiveRea
     if heard.message is not None and _close_with(process, held, lease, reason, _text(heard), heard.call):
         return True
     if heard.call is not None:
+        held.owed = heard.call  # nor was it written with a summary that a task was quicker than
         persist(process, held, pauses.spend, lease, None, heard.call)
     if heard.message is not None:  # a task was quicker than the summary
         return False

@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Condition, Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +26,19 @@ class Process(Protocol):
     def kill(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Streams:
+    """The files that stand for a process's three streams."""
+
+    out: Path
+    err: Path
+    given: Path = Path(os.devnull)
+
+    @classmethod
+    def log(cls, path: Path) -> "Streams":
+        return cls(path, path)
+
+
 class Nursery:
     """Modules run as `python -m` does, without the seconds for loading their libraries."""
 
@@ -36,10 +50,16 @@ class Nursery:
         self._ended: dict[int, int] = {}
         Thread(target=self._listen, daemon=True).start()
 
-    def start(self, module: str, arguments: Sequence[str], env: Mapping[str, str], log: Path) -> "Child":
+    def start(
+        self, module: str, arguments: Sequence[str], env: Mapping[str, str], place: Path, streams: Streams
+    ) -> "Child":
+        """`place`: the folder that it runs in; in another one than the project's as with `python -P`."""
         assert self._mother.stdin is not None
-        log.open("ab").close()  # to be read from now on
-        order = {"module": module, "arguments": list(arguments), "env": dict(env), "log": str(log)}
+        for written in (streams.out, streams.err):
+            written.open("ab").close()  # to be read from now on
+        order: dict[str, Any] = {"module": module, "arguments": list(arguments), "env": dict(env), "place": str(place)}
+        order["safe_path"] = place != ROOT
+        order["streams"] = [str(stream) for stream in (streams.given, streams.out, streams.err)]
         with self._changed:
             self._mother.stdin.write(json.dumps(order).encode() + b"\n")
             self._mother.stdin.flush()

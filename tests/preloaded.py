@@ -50,9 +50,13 @@ def become(order: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(order["env"])
-    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    for number, channel in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+    given, out, err = order["streams"]
+    written = os.O_WRONLY | os.O_APPEND
+    for number, channel in enumerate((os.open(given, os.O_RDONLY), os.open(out, written), os.open(err, written))):
         os.dup2(channel, number)
+    os.chdir(order["place"])
+    if order["safe_path"]:
+        del sys.path[0]
     sys.argv = [order["module"], *order["arguments"]]
     runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
 

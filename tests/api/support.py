@@ -23,7 +23,7 @@ from overnight.store.turn import Pause, Reply, Turn
 from overnight.tools.own import Progress
 from tests import asking
 from tests.asking import Wish
-from tests.nursery import nursery
+from tests.nursery import ROOT, Streams, nursery
 from tests.servers import free_port, redis_command
 
 KEY = "sk-overnight-test-key"
@@ -89,7 +89,7 @@ class Api:
         given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "API_KEY": KEY, **settings}
         environment = {**os.environ, **{f"OVERNIGHT_{name}": value for name, value in given.items()}}
         options = ["--factory", "--port", str(self.port), "--log-level", "warning"]
-        self.process = nursery().start("uvicorn", ["api.app:create_app", *options], environment, log)
+        self.process = nursery().start("uvicorn", ["api.app:create_app", *options], environment, ROOT, Streams.log(log))
         self.client = self.new_client()
         until(self._answers, 90)
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.nursery import Streams, nursery
+from tests.servers import temporary_folder
+
 OVERNIGHT = [sys.executable, "-P", "-m", "overnight.cli.main"]
 OURS = ("OVERNIGHT_", "ANTHROPIC_", "CELERY_", "FLOWER_")
 PATIENCE = 240.0  # for what starts a whole stack; on a busy machine that takes a while
@@ -62,19 +65,16 @@ class Shell:
     def with_settings(self, **settings: str) -> "Shell":
         return Shell(self.folder, **{**self.env, **settings})
 
-    def run(self, *arguments: str, stdin: str | bytes | None = None, timeout: float = PATIENCE) -> Said:
-        """Without a terminal, and with nothing to read unless it is given."""
-        given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": _bytes(stdin)}
-        done = subprocess.run(
-            [*OVERNIGHT, *arguments],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            **given,
-        )
-        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+    def run(self, *arguments: str, stdin: str | bytes = b"", timeout: float = PATIENCE) -> Said:
+        """Without a terminal, and with nothing to read unless it is given; its libraries are loaded already."""
+        with temporary_folder() as place:
+            streams = Streams(place / "out", place / "err", place / "in")
+            streams.given.write_bytes(_bytes(stdin))
+            command = nursery().start("overnight.cli.main", arguments, self.env, self.folder, streams)
+            try:
+                return Said(command.wait(timeout), streams.out.read_text(), streams.err.read_text())
+            finally:
+                command.kill()
 
     def start(self, *arguments: str) -> "Started":
         return Started(self, arguments)

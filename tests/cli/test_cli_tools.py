@@ -73,7 +73,8 @@ def test_an_entry_point_is_found(team: Shell) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[overnight.tools]\nshop = team.shop\n")
-    shown = team.with_settings(PYTHONPATH=str(team.folder)).run("tools", "--json").expect(0).json
+    with team.with_settings(PYTHONPATH=str(team.folder)).start("tools", "--json") as command:
+        shown = command.end().expect(0).json
     assert [row["name"] for row in shown["tools"]] == ["refund", "charge", "look"]
 
 

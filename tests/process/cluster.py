@@ -20,7 +20,7 @@ from overnight.store import keys, ledger, sessions, submissions, tasks
 from overnight.store.database import Database, is_down
 from overnight.store.sessions import NewSession
 from overnight.store.submissions import NewTask
-from tests.nursery import ROOT, Process, nursery
+from tests.nursery import ROOT, Process, Streams, nursery
 from tests.servers import free_port, redis_command
 
 KEY = "sk-overnight-test"
@@ -169,7 +169,8 @@ class Cluster:
     # Within
 
     def _module(self, name: str, module: str, *arguments: str) -> None:
-        self.processes[name] = nursery().start(module, arguments, self.env, self.folder / f"{name}.log")
+        log = Streams.log(self.folder / f"{name}.log")
+        self.processes[name] = nursery().start(module, arguments, self.env, ROOT, log)
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:

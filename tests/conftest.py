@@ -1,6 +1,8 @@
 """What every ring of tests shares: both databases, each test on one of its own."""
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from overnight.store.database import Database
 from tests.servers import Postgres, postgres
 
 TEMPLATE = "overnight_template"
+
+# Hundreds of processes load the same modules: compiled once, as on a user's machine.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def outcomes(cluster: Cluster) -> Counter[str]:
 def wait_until_served(cluster: Cluster, more: int) -> None:
     """How soon, `overnight bench --governor` tells: it depends on the machine."""
     enough = outcomes(cluster)["ok"] + more
-    until(lambda: outcomes(cluster)["ok"] >= enough, f"{more} more are served", patience=60)
+    until(lambda: outcomes(cluster)["ok"] >= enough, f"{more} more are served")
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -15,6 +15,7 @@ from api.auth import Authenticate
 from api.documented import openapi
 from api.failures import handle
 from api.middleware import BodyLimit, Requests
+from api.parameters import given_once
 from api.parts import opened
 from api.routes import (
     agents,
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,
+        dependencies=[Depends(given_once)],
         middleware=[
             Middleware(Requests),
             Middleware(Authenticate),

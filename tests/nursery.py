@@ -63,7 +63,7 @@ class Nursery:
         with self._changed:
             self._mother.stdin.write(json.dumps(order).encode() + b"\n")
             self._mother.stdin.flush()
-            assert self._changed.wait_for(lambda: self._born, timeout=60), "no process was born"
+            assert self._changed.wait_for(lambda: self._born, timeout=240), "no process was born"
             return Child(self, self._born.pop())
 
     def ended(self, pid: int, timeout: float | None) -> int | None:

@@ -27,9 +27,9 @@ from overnight.store.idempotency import Answer
 
 
 class UserPath(Convertor[str]):
-    """An id of a caller's own, which may have slashes in it."""
+    """An id of a caller's own, which may have slashes and lines in it."""
 
-    regex = r".+(?<!/export)(?<!/import)"
+    regex = r"(?s:.+)(?<!/export)(?<!/import)"
 
     def convert(self, value: str) -> str:
         return value

@@ -103,6 +103,8 @@ BODIES = [
 ]
 
 QUERIES = [
+    ("/v1/tasks", "limit=1&limit=2", "limit"),
+    ("/v1/budgets", "user_id=ann&user_id=bob", "user_id"),
     ("/v1/tasks", "limit=0", "limit"),
     ("/v1/tasks", "limit=101", "limit"),
     ("/v1/tasks", "limit=ten", "limit"),

@@ -92,6 +92,9 @@ def test_users_are_listed_with_their_limits_and_those_without_a_profile_are_foun
     say(client, "%2Fz%C3%B6%2Fx", name="with slashes")
     assert get(client, "/v1/users/%2Fz%C3%B6%2Fx")["id"] == "/zö/x"
     assert client.delete("/v1/users/%2Fz%C3%B6%2Fx").json()["subject_id"] == "/zö/x"
+    say(client, "%0Afay%0A", name="with lines")
+    assert get(client, "/v1/users/%0Afay%0A/export")["user"]["id"] == "\nfay\n"
+    assert client.delete("/v1/users/%0Afay%0A").json()["subject_id"] == "\nfay\n"
     client.post("/v1/budgets", json={"user_id": "bob", "max_tokens": 5_000})
     first = get(client, "/v1/users?limit=2")
     assert [(one["id"], len(one["budgets"])) for one in first["data"]] == [("bob", 1), ("carl", 0)]

@@ -16,11 +16,11 @@ def test_a_dry_run_says_what_it_would_take_and_makes_no_task(client: Shell) -> N
 
 
 def test_what_was_spent_is_drawn(client: Shell) -> None:
-    done = client.run("submit", "Say hello.", "--user", "ann", "--wait", "60", "--json").expect(0).json
-    found = client.run("usage", "--by", "user", "--user", "ann", "--json").expect(0).json
-    assert [row["user_id"] for row in found["data"]] == ["ann"]
+    done = client.run("submit", "Say hello.", "--user", "vera", "--wait", "60", "--json").expect(0).json
+    found = client.run("usage", "--by", "user", "--user", "vera", "--json").expect(0).json
+    assert [row["user_id"] for row in found["data"]] == ["vera"]
     assert found["total"]["requests"] >= 1
-    drawn = client.run("usage", "--by", "session").expect(0).out.splitlines()
+    drawn = client.run("usage", "--by", "session", "--user", "vera").expect(0).out.splitlines()
     assert drawn[0].split() == ["session", "cost", "requests", "in", "cached", "out"]
     assert any(line.startswith(done["session_id"]) for line in drawn)
     assert drawn[-1].startswith("total")
